@@ -1,0 +1,149 @@
+"""The one question: given this state and this request, what is the response?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from pytest_reinfer import contract
+from pytest_reinfer.handlers import HANDLERS, Call
+from pytest_reinfer.refusal import Refused, RouteNotBuilt
+from pytest_reinfer.tenant import encode
+from pytest_reinfer.wire import Exchange, Request, Response
+
+if TYPE_CHECKING:
+    from pytest_reinfer.contract import Route
+    from pytest_reinfer.tenant import Tenant, User
+    from pytest_reinfer.wire import JSON
+
+
+@dataclass(slots=True)
+class _Known:
+    """What has been found out about a request so far."""
+
+    route: Route | None = None
+    permission: str | None = None
+    refusal: str | None = None
+
+
+def answer(tenant: Tenant, request: Request) -> Exchange:
+    """Answer a request, changing the tenant as the service would; a refusal changes nothing.
+
+    Refusals come in this order: 401, 404 or 405 for the route, 403, 413, 400, 404 for the resource, 409 and 422.
+    Raises RouteNotBuilt for a route that the API has and the fake does not answer.
+    """
+    started = perf_counter()
+    known = _Known()
+    headers = {_header("content_type")["name"]: _header("content_type")["value"]}
+    try:
+        payload = _payload(tenant, request, known, headers)
+        status, body = 200, _envelope(payload)
+    except Refused as refusal:
+        known.refusal = refusal.name
+        status, body = refusal.status, encode({"status": "error", "message": str(refusal)})
+    timing = _header("server_timing")
+    headers[timing["name"]] = timing["value"].format(milliseconds=(perf_counter() - started) * 1000)
+    if request.method == "HEAD":
+        body = b""
+    name = known.route.name if known.route else None
+    return Exchange(Response(status, headers, body), name, known.permission, known.refusal)
+
+
+def _header(name: str) -> dict[str, str]:
+    found: dict[str, str] = contract.convention("x-headers")[name]
+    return found
+
+
+def _payload(tenant: Tenant, request: Request, known: _Known, headers: dict[str, str]) -> JSON:
+    user = _caller(tenant, request)
+    route, path, allowed = contract.match(request.method, request.path)
+    if route is None and allowed:
+        allow = _header("allow")
+        headers[allow["name"]] = allow["value"].format(methods=", ".join(allowed))
+        raise Refused("wrong_method")
+    if route is None:
+        raise Refused("unknown_route")
+    known.route = route
+    if not route.built:
+        raise RouteNotBuilt(f"{request.method} {request.path}: the API has this route, pytest-reinfer does not build it.")
+    _permit(tenant, user, route, path, known)
+    _check(f"routes/{route.name}.json#/properties/path", path)
+    return HANDLERS[route.name](Call(tenant, user, path, _body(route, request)))
+
+
+def _caller(tenant: Tenant, request: Request) -> User:
+    """Whose token the request carries."""
+    header = _header("authorization")
+    scheme, _, token = request.headers.get(header["name"].lower(), "").partition(" ")
+    user = tenant.caller(token.strip()) if scheme.lower() == header["scheme"].lower() else None
+    if user is None:
+        raise Refused("unauthorized")
+    return user
+
+
+def _permit(tenant: Tenant, user: User, route: Route, path: dict[str, str], known: _Known) -> None:
+    """Refuse a caller who lacks the route's permission in the project of the path, where there is such a project."""
+    project = path.get("project")
+    if "dataset_id" in path and path["dataset_id"] in tenant.datasets:
+        project = tenant.datasets[path["dataset_id"]].owner
+    if project in tenant.projects and not user.may(str(route.permission), str(project)):
+        raise Refused("forbidden")
+    known.permission = route.permission
+
+
+def _check(ref: str, value: object) -> None:
+    problem = contract.problem(ref, value)
+    if problem is not None:
+        raise Refused("schema_violation", message=problem.message)
+
+
+def _body(route: Route, request: Request) -> JSON:
+    """The body of a request with the defaults of its schema; empty for a route that takes none."""
+    ref = f"routes/{route.name}.json#/properties/body"
+    if not contract.takes_body(route.name):
+        return {}
+    if len(request.body) > contract.convention("x-max-body")["bytes"]:
+        raise Refused("body_too_large")
+    header = _header("content_type")
+    if request.headers.get(header["name"].lower(), "").partition(";")[0].strip().lower() != header["value"]:
+        raise Refused("wrong_content_type")
+    body = _parsed(request.body)
+    _check(ref, body)
+    return contract.with_defaults(ref, body)
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON of a body; strictly JSON, with each key once, and text that can be written again."""
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_each_once, parse_constant=_no_constant)
+    except RecursionError:
+        raise Refused("malformed_json", reason="it is nested too deep") from None
+    except ValueError as problem:
+        raise Refused("malformed_json", reason=problem) from None
+    if b"\\u" in body:
+        try:
+            encode(value)
+        except UnicodeEncodeError:
+            raise Refused("unencodable_text") from None
+    return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> JSON:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f"duplicate key {json.dumps(twice)}")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _envelope(payload: JSON) -> bytes:
+    """The body of a success: the payload and `status`; values that are bytes are JSON already."""
+    parts = (encode(key) + b":" + (value if isinstance(value, bytes) else encode(value)) for key, value in payload.items())
+    return b"{" + b"".join(part + b"," for part in parts) + b'"status":"ok"}'

@@ -1,0 +1,105 @@
+"""The comments of one source: encoded once, found by id, kept in both orders that an export may ask for."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from heapq import merge
+from itertools import islice
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FEW = 32  # up to so many new comments are put in their places one by one; more are appended and sorted
+
+Position = tuple[int, str, str]
+"""Where a comment stands in an order: moment, source id, comment id."""
+
+
+class Row(NamedTuple):
+    """One comment: what it is ordered by, and its JSON in UTF-8."""
+
+    timestamp: int
+    source_id: str
+    id: str
+    created_at: int
+    number: int  # the how manieth of its source it was to arrive: a continuation points to it
+    data: bytes
+
+    @property
+    def uid(self) -> str:
+        """The id of the comment in the whole tenant."""
+        return f"{self.source_id}.{self.id}"
+
+
+POSITION = {
+    "timestamp": itemgetter(0, 1, 2),
+    "created_at": itemgetter(3, 1, 2),
+}
+
+
+class Comments:
+    """The comments of one source. Whoever shares it copies it before writing."""
+
+    __slots__ = ("ids", "orders", "rows")
+
+    def __init__(
+        self,
+        rows: Mapping[str, Row] | None = None,
+        ids: Iterable[str] = (),
+        orders: Mapping[str, list[Row]] | None = None,
+    ) -> None:
+        self.rows = dict(rows or {})
+        self.ids = list(ids)  # every id that ever was, in order of arrival: a page may end at a comment since deleted
+        self.orders = {order: list((orders or {}).get(order, ())) for order in POSITION}
+
+    def copy(self) -> Comments:
+        """The same comments, to be changed apart from these."""
+        return Comments(self.rows, self.ids, self.orders)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Put in comments whose ids are new; each row's `number` is its place after those that ever were."""
+        new = list(rows)
+        self.ids.extend(map(attrgetter("id"), new))
+        self.rows.update((row.id, row) for row in new)
+        for order, position in POSITION.items():
+            ordered = self.orders[order]
+            if len(new) > FEW:
+                ordered.extend(new)
+                ordered.sort(key=position)
+            else:
+                for row in new:
+                    insort(ordered, row, key=position)
+
+    def replace(self, row: Row) -> None:
+        """Put a changed comment in the place of the one that has its id."""
+        self._unorder(self.rows[row.id])
+        self.rows[row.id] = row
+        for order, position in POSITION.items():
+            insort(self.orders[order], row, key=position)
+
+    def remove(self, comment_id: str) -> None:
+        """Delete a comment; its id stays known to continuations."""
+        self._unorder(self.rows.pop(comment_id))
+
+    def _unorder(self, row: Row) -> None:
+        for order, position in POSITION.items():
+            ordered = self.orders[order]
+            del ordered[bisect_left(ordered, position(row), key=position)]
+
+    def span(self, order: str, low: int | None, high: int | None, after: Position | None, most: int) -> list[Row]:
+        """At most `most` comments in an order, from the moment `low` to `high`, both inclusive, behind a position."""
+        ordered, position = self.orders[order], POSITION[order]
+        start = 0 if low is None else bisect_left(ordered, (low,), key=position)
+        if after is not None:
+            start = max(start, bisect_right(ordered, after, key=position))
+        end = len(ordered) if high is None else bisect_left(ordered, (high + 1,), key=position)
+        return ordered[start : min(end, start + most)]
+
+
+def first(spans: list[list[Row]], order: str, most: int) -> list[Row]:
+    """The first `most` comments of several spans of one order, together in that order."""
+    if len(spans) == 1:
+        return spans[0]
+    return list(islice(merge(*spans, key=POSITION[order]), most))

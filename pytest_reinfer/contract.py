@@ -1,0 +1,295 @@
+"""Reads `schemas/`: the routes, the objects, the limits, the permissions and the messages of the API."""
+
+from __future__ import annotations
+
+import json
+import re
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import jsonschema.protocols
+    import jsonschema_rs
+
+    from pytest_reinfer.wire import JSON
+
+BASE = "file:///schemas/"  # where relative references between the schemas meet
+
+
+def folder() -> Path:
+    """The folder of the schemas: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).parent
+    return next(place / "schemas" for place in (here, here.parent) if (place / "schemas" / "api.json").is_file())
+
+
+@cache
+def documents() -> Mapping[str, JSON]:
+    """Every schema by its name relative to `schemas/`, such as `objects/dataset.json`."""
+    top = folder()
+    return {
+        path.relative_to(top).as_posix(): json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(top.rglob("*.json"))
+    }
+
+
+def node(ref: str) -> JSON:
+    """The schema at `ref`, such as `objects/common.json#/$defs/id`; references on the way and at its end are followed."""
+    name, _, pointer = ref.partition("#")
+    schema: Any = documents()[name]
+    for step in [*pointer.split("/")[1:], None]:
+        while "$ref" in schema:
+            name, _, inner = _absolute(name, schema["$ref"]).partition("#")
+            schema = node(f"{name}#{inner}")
+        if step is not None:
+            schema = schema[step]
+    found: JSON = schema
+    return found
+
+
+def _absolute(name: str, ref: str) -> str:
+    """A reference found in the schema `name`, made relative to `schemas/`."""
+    target, _, pointer = ref.partition("#")
+    if target.startswith("../"):
+        target = target.removeprefix("../")
+    elif target:
+        target = (Path(name).parent / target).as_posix()
+    return f"{target or name}#{pointer}"
+
+
+# ---------------------------------------------------------------------------------------------------- routes
+
+
+class Error(NamedTuple):
+    """One refusal of the API: its status, and its message with named places to fill."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method and path of the API; `built` is False where the fake knows the route but does not answer it."""
+
+    name: str
+    method: str
+    path: str
+    permission: str | None
+    built: bool
+    pattern: re.Pattern[str]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def literals(self) -> int:
+        """How much of the path is fixed: of two matching routes the more fixed one wins."""
+        return len(re.sub(r"{\w+}", "", self.path))
+
+
+def _route(name: str, method_and_path: str, permission: str | None, *, built: bool) -> Route:
+    method, path = method_and_path.split(" ")
+    parts = (re.escape(part) for part in re.split(r"{\w+}", path))
+    names = (f"(?P<{name}>[^/]+)" for name in re.findall(r"{(\w+)}", path))
+    pattern = "".join(piece for pair in zip(parts, (*names, ""), strict=True) for piece in pair)
+    return Route(name, method, path, permission, built, re.compile(pattern))
+
+
+@cache
+def routes() -> Mapping[str, Route]:
+    """Every route of the API by name; one that is not built is named by its method and path."""
+    built = {
+        schema["title"]: _route(schema["title"], schema["x-route"], schema["x-permission"], built=True)
+        for name, schema in documents().items()
+        if name.startswith("routes/")
+    }
+    known = {asked: _route(asked, asked, None, built=False) for asked in documents()["api.json"]["x-unbuilt"]}
+    return built | known
+
+
+@cache
+def _routes_by_depth() -> Mapping[int, tuple[Route, ...]]:
+    """The routes by their number of slashes, the most literal first: a request is tried against a few only."""
+    depths: dict[int, list[Route]] = {}
+    for route in sorted(routes().values(), key=lambda route: -route.literals):
+        depths.setdefault(route.path.count("/"), []).append(route)
+    return {depth: tuple(found) for depth, found in depths.items()}
+
+
+def match(method: str, path: str) -> tuple[Route | None, dict[str, str], tuple[str, ...]]:
+    """The route of a request, its path parameters, and the methods that its path allows.
+
+    The path is percent-decoded first, so `acme%2Fsupport` is two segments, and slashes that stand together are one;
+    both as the live service does (`x-routing` in `schemas/api.json`).
+    """
+    path = re.sub("/{2,}", "/", unquote(path))
+    allowed: list[Route] = []
+    for route in _routes_by_depth().get(path.count("/"), ()):
+        found = route.pattern.fullmatch(path)
+        if found is not None:
+            if route.method == method:
+                return route, found.groupdict(), ()
+            allowed.append(route)
+    return None, {}, tuple(sorted({route.method for route in allowed}))
+
+
+@cache
+def takes_body(name: str) -> bool:
+    """Whether a route reads the body of a request."""
+    return "body" in documents()[f"routes/{name}.json"]["properties"]
+
+
+def nearest(method: str, path: str, most: int = 3) -> list[Route]:
+    """The routes that look most like what was asked for, the likeliest first."""
+    from difflib import SequenceMatcher  # noqa: PLC0415 -- only where a test has failed
+
+    path = unquote(path)
+
+    def likeness(route: Route) -> float:
+        segments = path.split("/")
+        filled = [
+            given if "{" in wanted else wanted
+            for wanted, given in zip(route.path.split("/"), [*segments, *[""] * 20], strict=False)
+        ]
+        return SequenceMatcher(None, path, "/".join(filled)).ratio() + 0.05 * (route.method == method)
+
+    return sorted(routes().values(), key=likeness, reverse=True)[:most]
+
+
+# ---------------------------------------------------------------------------------------- conventions of the API
+
+
+def convention(name: str) -> Any:
+    """One of the tables in `api.json`, such as `x-headers`."""
+    return documents()["api.json"][name]
+
+
+@cache
+def error(name: str) -> Error:
+    """The refusal called `name` in `x-errors`."""
+    entry = convention("x-errors")[name]
+    return Error(entry["status"], entry["message"])
+
+
+@cache
+def granted(permission: str) -> frozenset[str]:
+    """What a permission gives, itself and the implied ones; it may be said by its display or its machine name.
+
+    Raises ValueError, naming the permissions that there are, for a name that the API does not know.
+    """
+    table = convention("x-permissions")
+    display = {entry["name"]: name for name, entry in table.items()} | {name: name for name in table}
+    if permission not in display:
+        raise ValueError(f"{permission!r} is no permission of the API. There are: {', '.join(sorted(table))}.")
+    name = display[permission]
+    return frozenset({name}).union(*(granted(implied) for implied in table[name]["implies"]))
+
+
+# ------------------------------------------------------------------------------------------------- validation
+
+
+class Problem(NamedTuple):
+    """What is wrong with a value: where (a JSON path), in the words of `jsonschema`, and what is allowed there."""
+
+    path: str
+    message: str
+    allowed: str
+
+
+@cache
+def _verdict(ref: str) -> jsonschema_rs.Draft202012Validator:
+    """The quick validator of a schema."""
+    import jsonschema_rs  # noqa: PLC0415
+
+    registry = jsonschema_rs.Registry([(BASE + name, schema) for name, schema in documents().items()])
+    return jsonschema_rs.Draft202012Validator({"$ref": BASE + ref}, registry=registry)
+
+
+def _pattern(
+    validator: jsonschema.protocols.Validator, pattern: str, instance: object, _schema: object
+) -> Iterator[Exception]:
+    """`pattern` as ECMA 262 means it: `$` is the end, not the place before a last newline, and `\\w` is ASCII."""
+    from jsonschema import ValidationError  # noqa: PLC0415
+
+    strict = re.sub(r"\$$", r"\\Z", pattern)
+    if validator.is_type(instance, "string") and not re.search(strict, str(instance), re.ASCII):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+@cache
+def _words(ref: str) -> jsonschema.protocols.Validator:
+    """The validator whose sentences the service speaks."""
+    import jsonschema  # noqa: PLC0415
+    from referencing import Registry, Resource  # noqa: PLC0415
+    from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
+    registry: Registry[Any] = Registry().with_resources(
+        (BASE + name, Resource(schema, DRAFT202012)) for name, schema in documents().items()
+    )
+    speaker = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+    return speaker({"$ref": BASE + ref}, registry=registry)
+
+
+def valid(ref: str, value: object) -> bool:
+    """Whether a value fits the schema at `ref`."""
+    try:
+        return _verdict(ref).is_valid(value)
+    except (ValueError, TypeError):  # what is no JSON at all: too deep, a key that is no string, a lone surrogate
+        return next(_words(ref).iter_errors(value), None) is None
+
+
+def problem(ref: str, value: object) -> Problem | None:
+    """What is wrong with a value by the schema at `ref`, or None: of several breaches the one `jsonschema` raises."""
+    if valid(ref, value):
+        return None
+    from jsonschema.exceptions import best_match  # noqa: PLC0415
+
+    breach = best_match(_words(ref).iter_errors(value))
+    if breach is None:
+        raise RuntimeError(f"jsonschema-rs refuses what jsonschema accepts, by {ref}: {value!r:.200}")
+    return Problem(breach.json_path, breach.message, _allowed(breach.schema))
+
+
+def _allowed(schema: Any) -> str:
+    """What a schema allows, in a few words."""
+    if "properties" in schema:
+        return ", ".join(schema["properties"])
+    rules = ("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum")
+    return ", ".join(f"{rule} {schema[rule]!r}" for rule in rules if rule in schema)
+
+
+def with_defaults(ref: str, value: JSON) -> JSON:
+    """The value with the defaults of its schema filled in, at every depth of its objects."""
+    filled = dict(value)
+    for name, default in _defaults(ref).items():
+        if name not in filled:
+            filled[name] = deepcopy(default)
+    for name in _nested(ref):
+        if name in filled:
+            filled[name] = with_defaults(_property(ref, name), filled[name])
+    return filled
+
+
+def _property(ref: str, name: str) -> str:
+    """The reference of a property of the schema at `ref`."""
+    return f"{ref if '#' in ref else ref + '#'}/properties/{name}"
+
+
+@cache
+def _defaults(ref: str) -> Mapping[str, Any]:
+    """The defaults that a schema states for its properties."""
+    properties = node(ref).get("properties", {})
+    return {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+
+
+@cache
+def _nested(ref: str) -> tuple[str, ...]:
+    """The properties of a schema that are objects of named properties themselves."""
+    return tuple(
+        name for name in node(ref).get("properties", {}) if "properties" in node(_property(ref, name))
+    )

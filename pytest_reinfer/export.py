@@ -1,0 +1,79 @@
+"""The pages of an export: which comments, where the next page goes on, and their JSON put together from stored parts."""
+
+from __future__ import annotations
+
+import re
+from hmac import compare_digest
+from typing import TYPE_CHECKING
+
+from pytest_reinfer.comments import POSITION, Position, Row, first
+from pytest_reinfer.refusal import Refused
+from pytest_reinfer.stamps import moment, stamp
+from pytest_reinfer.tenant import UNMARKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_reinfer.tenant import Dataset, Tenant
+
+CONTINUATION = re.compile(r"(?P<stamp>[^.]+(?:\.\d+)?Z)\.(?P<source>[0-9a-f]{16})(?P<number>[0-9a-f]{8})(?P<check>[0-9a-f]{8})")
+
+
+def select(
+    tenant: Tenant,
+    dataset: Dataset,
+    *,
+    order_by: str,
+    low: int | None,
+    high: int | None,
+    source_ids: Sequence[str] | None,
+    after: Position | None,
+    most: int,
+) -> list[Row]:
+    """At most `most` comments of a dataset in an order, between two moments, of some sources, behind a position."""
+    wanted = dataset.source_ids if source_ids is None else set(source_ids).intersection(dataset.source_ids)
+    tables = [tenant.comments[source_id] for source_id in wanted if source_id in tenant.comments]
+    spans = [table.span(order_by, low, high, after, most) for table in tables]
+    return first([span for span in spans if span] or [[]], order_by, most)
+
+
+def pick(tenant: Tenant, dataset: Dataset, uids: Iterable[str], order_by: str, after: Position | None) -> list[Row]:
+    """The comments of a dataset that have one of these uids, in an order, behind a position."""
+    position = POSITION[order_by]
+    found = {tenant.find_comment(uid) for uid in uids}
+    rows = [row for row in found if row is not None and row.source_id in dataset.source_ids]
+    return [row for row in sorted(rows, key=position) if after is None or position(row) > after]
+
+
+def entries(tenant: Tenant, dataset: Dataset, rows: Sequence[Row]) -> bytes:
+    """Exported comments as a JSON array."""
+    if not rows:
+        return b"[]"
+    labelled = {
+        source_id: tenant.labelled.get((dataset.id, source_id), {}).get for source_id in {row.source_id for row in rows}
+    }
+    parts = [b"["]
+    for row in rows:
+        parts += (labelled[row.source_id](row.id, UNMARKED), row.data, b"},")
+    parts[-1] = b"}]"
+    return b"".join(parts)
+
+
+def continuation(tenant: Tenant, dataset: Dataset, row: Row, order_by: str) -> str:
+    """The token of the page that follows a comment: its moment, and 32 hex digits that find it though it be deleted."""
+    head = f"{stamp(POSITION[order_by](row)[0])}.{row.source_id}{row.number:08x}"
+    return head + _check(tenant, dataset, head)
+
+
+def position(tenant: Tenant, dataset: Dataset, token: str) -> Position:
+    """Where a token says that the next page goes on; tokens that this dataset did not give out are refused."""
+    found = CONTINUATION.fullmatch(token)
+    if found is None or not compare_digest(_check(tenant, dataset, token[:-8]), token[-8:]):
+        raise Refused("bad_continuation", continuation=token)
+    comments = tenant.comments.get(found["source"])
+    last = "" if comments is None else comments.ids[int(found["number"], 16)]
+    return moment(found["stamp"]), found["source"], last
+
+
+def _check(tenant: Tenant, dataset: Dataset, head: str) -> str:
+    return tenant.digest("continuation", dataset.id, head, size=4)

@@ -1,0 +1,527 @@
+"""The tenant as a test holds it: to arrange, to look into, and to ask what was asked of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from unittest.mock import ANY
+from urllib.parse import urlsplit
+
+from pytest_reinfer import api, contract, seeding
+from pytest_reinfer.comments import POSITION, Row
+from pytest_reinfer.log import Log
+from pytest_reinfer.refusal import RouteNotBuilt
+from pytest_reinfer.stamps import moment, stamp
+from pytest_reinfer.tenant import EVERYWHERE, UNMARKED, Dataset, Project, Source, Tenant, User
+from pytest_reinfer.unexpected import Policy, Unexpected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_reinfer.log import LoggedRequest
+    from pytest_reinfer.wire import JSON, Request, Response
+
+    Found = TypeVar("Found")
+    Permissions = Mapping[str, Iterable[str]] | Iterable[str]
+
+STAMPS = ("created_at", "last_modified")  # what the service stamps, and a test may arrange
+ADMINISTRATOR = "admin"
+
+
+class FakeTenant:
+    """A tenant of the API, empty but for one user who may do everything.
+
+    As a context manager it answers what this process sends to its `url`, and at its end raises UnexpectedRequests if
+    it was asked for routes that the API does not have or the fake does not build. Several may be open at once; of two
+    with the same URL the one opened last answers. All methods may be called from any thread.
+
+    url: where it answers, any http or https URL, with or without a path. Default: a tenant of `reinfer.io`.
+    seed: what ids, tokens and generated content follow from; the same seed gives the same tenant, everywhere.
+    unknown_routes, unbuilt_routes: "allow" lets such requests pass without an error at the end.
+    log_bodies: request bodies up to so many bytes are kept in `requests`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        seed: int = 0,
+        unknown_routes: Policy = "fail",
+        unbuilt_routes: Policy = "fail",
+        log_bodies: int = 65_536,
+    ) -> None:
+        self.url = (url or contract.convention("x-servers")[0]["url"].format(domain="acme")).rstrip("/")
+        self._place = _place(self.url)
+        self._lock = threading.RLock()
+        self._state = Tenant(seed=seed)
+        self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
+        self._doors: ExitStack | None = None
+        self.requests = Log(log_bodies)
+        self.add_user(ADMINISTRATOR, permissions=list(contract.convention("x-permissions")))
+
+    def __repr__(self) -> str:
+        state = self._state
+        return f"<FakeTenant {self.url}: {len(state.datasets)} datasets, {len(state.sources)} sources>"
+
+    # --------------------------------------------------------------------------------------- reaching it
+
+    def __enter__(self) -> Self:
+        from pytest_reinfer.transports import guard, requests  # noqa: PLC0415 -- costs 80 ms, and not every tenant opens
+
+        if self._doors is not None:
+            raise RuntimeError(f"{self!r} is open already.")
+        with ExitStack() as stack:
+            stack.enter_context(guard.guarding(self.url))
+            stack.enter_context(requests.opened(self.locate, self.answer))
+            self._doors = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        __tracebackhide__ = True
+        if self._doors is not None:
+            self._doors.close()
+            self._doors = None
+        if kind is None:
+            self.check()
+
+    @property
+    def seed(self) -> int:
+        """What ids, tokens and generated content follow from."""
+        return self._state.seed
+
+    @property
+    def token(self) -> str:
+        """The active token of the user who may do everything."""
+        return self._state.users[ADMINISTRATOR].token
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request with `token` carries."""
+        return self._state.users[ADMINISTRATOR].headers
+
+    def locate(self, url: str) -> tuple[str, str] | None:
+        """Path (percent-encoded, below the tenant's URL) and query of a URL; None if it is not this tenant's."""
+        prefix = self.url
+        if not url.startswith(prefix):  # the same place may be written otherwise
+            parts = urlsplit(url)
+            if _place(url)[:2] != self._place[:2]:
+                return None
+            url = prefix + parts.path[len(self._place[2]) :] + (f"?{parts.query}" if parts.query else "")
+            if not parts.path.startswith(self._place[2]):
+                return None
+        path, _, query = url[len(prefix) :].partition("#")[0].partition("?")
+        return (path or "/", query) if path[:1] in ("", "/") else None
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request; whatever reaches the tenant comes through here.
+
+        Raises RouteNotBuilt for a route that the API has and the fake does not build.
+        """
+        with self._lock:
+            try:
+                exchange = api.answer(self._state, request)
+            except RouteNotBuilt:
+                self.requests.add(request, None)
+                self._unexpected.add(request, "unbuilt_route")
+                raise
+            except Exception as error:
+                self.requests.add(request, None)
+                self._unexpected.crash(request, error)
+                raise
+            self.requests.add(request, exchange)
+            self._unexpected.add(request, exchange.refusal)
+        return exchange.response
+
+    # ------------------------------------------------------------------------------------------ arranging
+
+    def add_project(self, name: str, *, title: str = "", description: str = "") -> Project:
+        """Create a project, the owner of datasets and sources."""
+        __tracebackhide__ = True
+        with self._lock:
+            _check("add_project", "objects/common.json#/$defs/project_name", name)
+            given = {"name": name, "title": title, "description": description}
+            for field in ("title", "description"):
+                _check("add_project", f"objects/common.json#/$defs/{field}", given[field])
+            if name in self._state.projects:
+                raise ValueError(f"add_project: there is a project {name!r} already.")
+            return self._state.put_project(given)
+
+    def add_source(self, full_name: str, *, comments: int | Iterable[JSON] = 0, **fields: Any) -> Source:
+        """Create a source `project/name`, and its project if need be, with comments: a number of them, or objects.
+
+        fields: as in the body of the API's request, such as `title`, `language` or `sensitive_properties`.
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            self._new_name("add_source", Source, full_name, "source_name")
+            _check("add_source", "objects/new_source.json", fields)
+            uploads = comments if isinstance(comments, int) else _uploads("add_source", comments)
+            source = self._put_source(full_name, fields)
+            self._fill(source, uploads)
+            return source
+
+    def add_dataset(
+        self,
+        full_name: str,
+        *,
+        comments: int | Iterable[JSON] = 0,
+        sources: Iterable[str | Source] = (),
+        labels: Iterable[str] | None = None,
+        **fields: Any,
+    ) -> Dataset:
+        """Create a dataset `project/name`, and its project if need be.
+
+        comments: how many to generate, with predictions and some annotations, or upload objects, without. They are
+            dealt out to the sources in turn; without sources the dataset gets one of its own name.
+        labels: names such as "Claim > New"; by default those of the generated comments, or none.
+        fields: as in the body of the API's request, such as `title`, `has_sentiment` or `source_ids`.
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            self._new_name("add_dataset", Dataset, full_name, "dataset_name")
+            found = [self._find(Source, source) for source in sources]
+            uploads = comments if isinstance(comments, int) else _uploads("add_dataset", comments)
+            if labels is None and isinstance(uploads, int) and uploads:
+                labels = seeding.labels(self._state, full_name)
+            given = {"source_ids": [source.id for source in found], **fields}
+            if labels is not None:
+                given["label_defs"] = [*fields.get("label_defs", ()), *({"name": name} for name in labels)]
+            _check("add_dataset", "objects/new_dataset.json", given)
+            unknown = [source_id for source_id in given["source_ids"] if source_id not in self._state.sources]
+            if unknown:
+                raise LookupError(f"add_dataset: no sources with the ids {unknown}. {self._there_are(Source)}")
+            if uploads and not given["source_ids"]:
+                self._new_name("add_dataset", Source, full_name, "source_name")
+                given["source_ids"] = [self._put_source(full_name, {}).id]
+            self._project_of(full_name)
+            dataset = self._state.put_dataset(full_name, contract.with_defaults("objects/new_dataset.json", given))
+            owners = [self._state.sources[source_id] for source_id in dataset.source_ids]
+            for turn, source in enumerate(owners):
+                share = len(range(turn, uploads, len(owners))) if isinstance(uploads, int) else uploads[turn :: len(owners)]
+                self._fill(source, share, dataset)
+            return self._state.datasets[dataset.id]
+
+    def add_comments(self, source: str | Source, comments: int | Iterable[JSON]) -> tuple[str, ...]:
+        """Add comments to a source, a number of generated ones or upload objects with new ids; their uids.
+
+        An object has the fields of an upload (`id`, `timestamp`, `messages`, `user_properties` ...), and may have
+        `created_at` and `last_modified`.
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            found = self._find(Source, source)
+            uploads = comments if isinstance(comments, int) else _uploads("add_comments", comments)
+            return tuple(row.uid for row in self._fill(found, uploads))
+
+    def update_comment(self, uid: str, **fields: Any) -> None:
+        """Change fields of a comment, and stamp the change."""
+        __tracebackhide__ = True
+        with self._lock:
+            row = self._row(uid)
+            old = {name: value for name, value in json.loads(row.data).items() if name in _upload_fields()}
+            (new,) = _uploads("update_comment", [{**old, **fields, "id": row.id}])
+            self._state.change_comment(row, {name: new[name] for name in fields})
+
+    def delete_comments(self, *uids: str) -> None:
+        """Delete comments from their sources, and so from every dataset."""
+        __tracebackhide__ = True
+        with self._lock:
+            for row in [self._row(uid) for uid in uids]:
+                self._state.drop_comment(row)
+
+    def annotate(self, dataset: str | Dataset, uid: str, labels: Iterable[str | JSON]) -> None:
+        """Assign labels to a comment, in the place of those assigned before; none takes them away.
+
+        A label is a name such as "Claim > New", positive where the dataset has sentiment, or an object with `name` and
+        `sentiment`. A name that is new to the dataset becomes one of its labels.
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            found, row = self._find(Dataset, dataset), self._row(uid, dataset)
+            default = {"sentiment": "positive"} if found.has_sentiment else {}
+            assigned = [{"name": label, **default} if isinstance(label, str) else dict(label) for label in labels]
+            for label in assigned:
+                _check("annotate", "objects/label.json", label)
+            self._state.put_labels(found, row, assigned=assigned)
+
+    def predict(self, dataset: str | Dataset, uid: str, labels: Mapping[str, float] | Iterable[JSON]) -> None:
+        """Predict labels for a comment, in the place of those predicted before.
+
+        labels: name -> probability (0..1), or objects with `name`, `probability` and, if any, `sentiment` (-1..1).
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            found, row = self._find(Dataset, dataset), self._row(uid, dataset)
+            pairs = getattr(labels, "items", None)
+            predicted = (
+                [{"name": name, "probability": probability} for name, probability in pairs()]
+                if pairs is not None
+                else [dict(label) for label in labels]  # type: ignore[arg-type] # no mapping: objects
+            )
+            for label in predicted:
+                _check("predict", "objects/predicted_label.json", label)
+            self._state.put_labels(found, row, predicted=predicted)
+
+    def tag_model(self, dataset: str | Dataset, name: str, version: int) -> None:
+        """Pin a version of a dataset's model and tag it, as "live" or "staging"; a tag has one version."""
+        __tracebackhide__ = True
+        with self._lock:
+            found = self._find(Dataset, dataset)
+            tag = {"name": name, "version": version, "updated_at": stamp(self._state.now)}
+            _check("tag_model", "objects/model_tag.json", tag)
+            tag["updated_at"] = stamp(self._state.tick())
+            self._state.model_tags[found.id] = {**self._state.model_tags.get(found.id, {}), name: tag}
+
+    def add_user(self, username: str, *, permissions: Permissions) -> User:
+        """Create a user with a token; higher permissions imply the lower ones.
+
+        permissions: names, such as "Export datasets" or "datasets-export", for every project, or project -> names.
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            if username in self._state.users:
+                raise ValueError(f"add_user: there is a user {username!r} already.")
+            if isinstance(permissions, str):
+                raise TypeError(f"add_user: permissions is a list of names or a mapping, not the text {permissions!r}.")
+            by_project = getattr(permissions, "items", lambda: [(EVERYWHERE, permissions)])()
+            granted = {
+                project: frozenset[str]().union(*map(contract.granted, names)) for project, names in by_project
+            }
+            for project in granted.keys() - {EVERYWHERE}:
+                self._find(Project, project)
+            user = User(username, self._state.new_token(), granted)
+            self._state.users[username] = user
+            return user
+
+    def rotate_token(self, user: str | User = ADMINISTRATOR) -> str:
+        """Give a user a new token; the old one is worth nothing from now on."""
+        __tracebackhide__ = True
+        with self._lock:
+            old = self.user(user if isinstance(user, str) else user.username)
+            new = User(old.username, self._state.new_token(), old.permissions)
+            self._state.users[new.username] = new
+            return new.token
+
+    # ------------------------------------------------------------------------------------------ inspecting
+
+    @property
+    def projects(self) -> tuple[Project, ...]:
+        """The projects, in order of creation."""
+        return tuple(self._state.projects.values())
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources, in order of creation."""
+        return tuple(self._state.sources.values())
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        """The datasets, in order of creation."""
+        return tuple(self._state.datasets.values())
+
+    @property
+    def users(self) -> tuple[User, ...]:
+        """The users, in order of creation."""
+        return tuple(self._state.users.values())
+
+    def project(self, name: str) -> Project:
+        """The project of this name; LookupError where there is none."""
+        __tracebackhide__ = True
+        return self._find(Project, name)
+
+    def source(self, full_name: str) -> Source:
+        """The source `project/name`; LookupError where there is none."""
+        __tracebackhide__ = True
+        return self._find(Source, full_name)
+
+    def dataset(self, full_name: str) -> Dataset:
+        """The dataset `project/name` as it is now; LookupError where there is none."""
+        __tracebackhide__ = True
+        return self._find(Dataset, full_name)
+
+    def user(self, username: str) -> User:
+        """The user of this name as it is now; LookupError where there is none."""
+        __tracebackhide__ = True
+        if username not in self._state.users:
+            raise LookupError(f"No user {username!r}. There are: {', '.join(self._state.users)}.")
+        return self._state.users[username]
+
+    def comment(self, uid: str) -> JSON:
+        """The comment of this uid, as the API answers with it; LookupError where there is none."""
+        __tracebackhide__ = True
+        with self._lock:
+            found: JSON = json.loads(self._row(uid).data)
+            return found
+
+    def comments(self, source: str | Source) -> list[JSON]:
+        """The comments of a source, by `timestamp`."""
+        __tracebackhide__ = True
+        with self._lock:
+            return [json.loads(row.data) for row in self._state.comments[self._find(Source, source).id].orders["timestamp"]]
+
+    def exported(self, dataset: str | Dataset, *, order_by: str = "timestamp") -> list[JSON]:
+        """What a full export of a dataset must return, in its order ("timestamp" or "created_at")."""
+        __tracebackhide__ = True
+        with self._lock:
+            found, state = self._find(Dataset, dataset), self._state
+            if order_by not in POSITION:
+                raise ValueError(f"exported: order_by is one of {', '.join(POSITION)}, not {order_by!r}.")
+            rows = [row for source_id in found.source_ids for row in state.comments[source_id].rows.values()]
+            rows.sort(key=POSITION[order_by])
+            return [
+                json.loads(state.labelled.get((found.id, row.source_id), {}).get(row.id, UNMARKED) + row.data + b"}")
+                for row in rows
+            ]
+
+    # --------------------------------------------------------------------------------- snapshots, assertions
+
+    def snapshot(self) -> Tenant:
+        """All that the tenant holds, to be restored; it costs nothing for what does not change afterwards."""
+        with self._lock:
+            return self._state.fork()
+
+    def restore(self, snapshot: Tenant) -> None:
+        """Hold again what a snapshot, of this tenant or another, holds. The log stays."""
+        with self._lock:
+            self._state = snapshot.fork()
+
+    def assert_requested(  # noqa: PLR0913 -- one per attribute of a request
+        self,
+        route: str | None = None,
+        *,
+        times: int | None = None,
+        method: Any = ANY,
+        path: Any = ANY,
+        query: Any = ANY,
+        json: Any = ANY,  # noqa: A002 -- as `requests` calls it
+        status: Any = ANY,
+        permission: Any = ANY,
+    ) -> list[LoggedRequest]:
+        """The requests of a route that are as expected; AssertionError unless there is one, or `times` of them.
+
+        route: the name of its schema, such as "export_dataset". Objects in `json` and `query` are compared by the keys
+        that are expected; anything with an `==` of its own, such as `unittest.mock.ANY`, may stand anywhere.
+        """
+        __tracebackhide__ = True
+        if route is not None and route not in contract.routes():
+            built = ", ".join(each.name for each in contract.routes().values() if each.built)
+            raise ValueError(f"No route is called {route!r}. There are: {built}.")
+        given = {"method": method, "path": path, "query": query, "json": json, "status": status, "permission": permission}
+        expected = {name: value for name, value in given.items() if value is not ANY}
+        return self.requests.assert_requested(route, times, expected)
+
+    def assert_not_requested(self, route: str | None = None, **expected: Any) -> None:
+        """AssertionError if there was a request of a route that is as expected."""
+        __tracebackhide__ = True
+        self.assert_requested(route, times=0, **expected)
+
+    def check(self) -> None:
+        """Raise UnexpectedRequests if there were requests for unknown or unbuilt routes since the last check."""
+        __tracebackhide__ = True
+        with self._lock:
+            error = self._unexpected.take()
+        if error is not None:
+            raise error
+
+    # ------------------------------------------------------------------------------------------- underneath
+
+    def _find(self, kind: type[Found], wanted: Any) -> Found:
+        __tracebackhide__ = True
+        full_name = wanted.full_name if isinstance(wanted, (Source, Dataset, Project)) else wanted
+        table: Mapping[str, Any] = {Project: self._state.projects, Source: self._state.sources, Dataset: self._state.datasets}[
+            kind  # type: ignore[index]
+        ]
+        found = table.get(full_name if kind is Project else self._state.names.get((kind, full_name), ""))  # type: ignore[arg-type]
+        if found is None:
+            raise LookupError(f"No {kind.__name__.lower()} {full_name!r}. {self._there_are(kind)}")
+        return found  # type: ignore[no-any-return]
+
+    def _there_are(self, kind: type) -> str:
+        table: Mapping[str, Any] = {Project: self._state.projects, Source: self._state.sources, Dataset: self._state.datasets}[kind]
+        names = [resource.full_name for resource in table.values()]
+        return f"There are: {', '.join(names)}." if names else "There are none yet."
+
+    def _row(self, uid: str, dataset: str | Dataset | None = None) -> Row:
+        __tracebackhide__ = True
+        row = self._state.find_comment(uid)
+        if row is None:
+            raise LookupError(f"No comment {uid!r}: a uid is the id of its source, a dot, and its own id.")
+        if dataset is not None and row.source_id not in (found := self._find(Dataset, dataset)).source_ids:
+            raise LookupError(f"The comment {uid!r} is in none of the sources of {found.full_name}.")
+        return row
+
+    def _new_name(self, what: str, kind: type[Source | Dataset], full_name: str, pattern: str) -> None:
+        __tracebackhide__ = True
+        owner, slash, name = full_name.partition("/")
+        if not slash:
+            raise ValueError(f"{what}: a full name is 'project/name', not {full_name!r}.")
+        _check(what, "objects/common.json#/$defs/project_name", owner)
+        _check(what, f"objects/common.json#/$defs/{pattern}", name)
+        if (kind, full_name) in self._state.names:
+            raise ValueError(f"{what}: there is a {kind.__name__.lower()} {full_name!r} already.")
+
+    def _project_of(self, full_name: str) -> None:
+        owner = full_name.partition("/")[0]
+        if owner not in self._state.projects:
+            self.add_project(owner)
+
+    def _put_source(self, full_name: str, fields: JSON) -> Source:
+        self._project_of(full_name)
+        return self._state.put_source(full_name, contract.with_defaults("objects/new_source.json", fields))
+
+    def _fill(self, source: Source, uploads: int | list[JSON], dataset: Dataset | None = None) -> list[Row]:
+        __tracebackhide__ = True
+        if isinstance(uploads, int):
+            return seeding.add(self._state, source, uploads, dataset)
+        there = self._state.comments[source.id].rows
+        twice = [upload["id"] for upload in uploads if upload["id"] in there]
+        if twice:
+            raise ValueError(f"{source.full_name} has comments with the ids {twice} already: change them by update_comment.")
+        return self._state.put_comments(source.id, uploads)
+
+
+def _place(url: str) -> tuple[str, tuple[str | None, int | None], str]:
+    """Scheme, host with port, and path of a URL: what tells whether two URLs are the same place."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"A tenant's URL starts with http:// or https:// and a host, not as {url!r} does.")
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return parts.scheme, (parts.hostname.lower(), port), parts.path.rstrip("/")
+
+
+def _check(what: str, ref: str, value: object) -> None:
+    """Refuse a value that does not fit its schema, with the field and what is allowed there."""
+    __tracebackhide__ = True
+    problem = contract.problem(ref, value)
+    if problem is not None:
+        raise ValueError(f"{what}: {problem.path.replace('$', 'the value', 1)}: {problem.message}. Allowed: {problem.allowed}.")
+
+
+def _upload_fields() -> Mapping[str, Any]:
+    fields: Mapping[str, Any] = contract.node("objects/new_comment.json")["properties"]
+    return fields
+
+
+def _uploads(what: str, comments: Iterable[JSON]) -> list[JSON]:
+    """Upload objects with their defaults, each fit to be stored."""
+    __tracebackhide__ = True
+    uploads = []
+    for number, comment in enumerate(comments):
+        stamps = {name: comment[name] for name in STAMPS if name in comment}
+        upload = {name: value for name, value in comment.items() if name not in STAMPS}
+        where = f"{what}: comment {number}"
+        for name, value in stamps.items():
+            _check(f"{where}: {name}", "objects/common.json#/$defs/timestamp", value)
+        _check(where, "objects/new_comment.json", upload)
+        for text in (*stamps.values(), upload["timestamp"], *(m["sent_at"] for m in upload["messages"] if "sent_at" in m)):
+            try:
+                moment(text)
+            except ValueError as error:
+                raise ValueError(f"{where}: {text!r} is no moment: {error}.") from None
+        uploads.append(contract.with_defaults("objects/new_comment.json", upload) | stamps)
+    ids = [upload["id"] for upload in uploads]
+    if len(set(ids)) < len(ids):
+        raise ValueError(f"{what}: the ids {sorted({each for each in ids if ids.count(each) > 1})} stand there twice.")
+    return uploads

@@ -1,0 +1,142 @@
+"""The dataset routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_reinfer import contract, export
+from pytest_reinfer.refusal import Refused
+from pytest_reinfer.stamps import moment
+
+if TYPE_CHECKING:
+    from pytest_reinfer.handlers.call import Call
+    from pytest_reinfer.tenant import Dataset, Tenant
+    from pytest_reinfer.wire import JSON
+
+EXCLUSIVE = ("source_ids", "from", "to")  # the filters of an export that may not accompany comment_uids
+
+
+def list_datasets(call: Call) -> JSON:
+    """Every dataset that the caller may see."""
+    permission = str(contract.routes()["list_datasets"].permission)
+    return {"datasets": [each.fields for each in call.tenant.datasets.values() if call.user.may(permission, each.owner)]}
+
+
+def list_project_datasets(call: Call) -> JSON:
+    """The datasets of a project."""
+    _project(call)
+    return {"datasets": [each.fields for each in call.tenant.datasets.values() if each.owner == call.path["project"]]}
+
+
+def get_dataset(call: Call) -> JSON:
+    """A dataset by its name."""
+    return {"dataset": _named(call).fields}
+
+
+def get_dataset_by_id(call: Call) -> JSON:
+    """A dataset by its id."""
+    return {"dataset": _identified(call).fields}
+
+
+def get_model_tags(call: Call) -> JSON:
+    """The tags of a dataset's pinned models, by name."""
+    tags = call.tenant.model_tags.get(_named(call).id, {})
+    return {"model_tags": [tags[name] for name in sorted(tags)]}
+
+
+def create_dataset(call: Call) -> JSON:
+    """Create a dataset; it may take over the annotations of another one."""
+    tenant, given = call.tenant, dict(call.body["dataset"])
+    _project(call)
+    full_name = f"{call.path['project']}/{call.path['dataset_name']}"
+    if tenant.find_dataset(full_name) is not None:
+        raise Refused("dataset_exists", full_name=full_name)
+    _known_sources(tenant, given["source_ids"])
+    copied_from = given.pop("copy_annotations_from", None)
+    if copied_from is None:
+        return {"dataset": tenant.put_dataset(full_name, given).fields}
+    original = tenant.datasets.get(copied_from)
+    if original is None or not tenant.sees(call.user, original.owner):
+        raise Refused("unknown_dataset_id", value=copied_from)
+    dataset = tenant.put_dataset(full_name, given)
+    copied = tenant.copy_annotations(original, dataset)
+    return {"dataset": tenant.datasets[dataset.id].fields, "num_copied": copied}
+
+
+def update_dataset(call: Call) -> JSON:
+    """Change the given fields of a dataset; lists are replaced, what is absent stays."""
+    dataset, given = _named(call), call.body["dataset"]
+    _known_sources(call.tenant, given.get("source_ids", ()))
+    return {"dataset": call.tenant.change_dataset(dataset, given).fields}
+
+
+def delete_dataset(call: Call) -> JSON:
+    """Delete a dataset by its name."""
+    call.tenant.drop_dataset(_named(call))
+    return {}
+
+
+def delete_dataset_by_id(call: Call) -> JSON:
+    """Delete a dataset by its id."""
+    call.tenant.drop_dataset(_identified(call))
+    return {}
+
+
+def export_dataset(call: Call) -> JSON:
+    """A page of comments with their assigned and predicted labels."""
+    tenant, asked = call.tenant, call.body
+    others = [name for name in EXCLUSIVE if name in asked]
+    if "comment_uids" in asked and others:
+        raise Refused("exclusive_filters", filters=", ".join(others))
+    dataset = _named(call)
+    order_by, limit = asked["order_by"], int(asked["limit"])
+    after = export.position(tenant, dataset, asked["continuation"]) if "continuation" in asked else None
+    if "comment_uids" in asked:
+        rows = export.pick(tenant, dataset, asked["comment_uids"], order_by, after)
+    else:
+        rows = export.select(
+            tenant,
+            dataset,
+            order_by=order_by,
+            low=_bound(asked, "from"),
+            high=_bound(asked, "to"),
+            source_ids=asked.get("source_ids"),
+            after=after,
+            most=limit + 1,
+        )
+    page: JSON = {"comments": export.entries(tenant, dataset, rows[:limit])}
+    if len(rows) > limit:
+        page["continuation"] = export.continuation(tenant, dataset, rows[limit - 1], order_by)
+    return page
+
+
+def _project(call: Call) -> None:
+    if call.path["project"] not in call.tenant.projects:
+        raise Refused("no_such_project")
+
+
+def _named(call: Call) -> Dataset:
+    found = call.tenant.find_dataset(f"{call.path['project']}/{call.path['dataset_name']}")
+    if found is None:
+        raise Refused("no_such_dataset")
+    return found
+
+
+def _identified(call: Call) -> Dataset:
+    found = call.tenant.datasets.get(call.path["dataset_id"])
+    if found is None:
+        raise Refused("no_such_dataset")
+    return found
+
+
+def _known_sources(tenant: Tenant, source_ids: list[str]) -> None:
+    for source_id in source_ids:
+        if source_id not in tenant.sources:
+            raise Refused("unknown_source", value=source_id)
+
+
+def _bound(asked: JSON, name: str) -> int | None:
+    try:
+        return moment(asked[name]) if name in asked else None
+    except ValueError:
+        raise Refused("senseless_timestamp", value=asked[name]) from None

@@ -1,0 +1,126 @@
+"""What was asked of a tenant, and the assertions about it."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_reinfer.wire import Exchange, Request
+
+MOST = 10_000  # so many requests are remembered; of more, the latest
+SHOWN = 20  # so many of them a failure shows
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One request that reached the tenant, and what came of it.
+
+    `path` is percent-decoded, `query` maps each name to its values, `status`, `route` and `permission` are None where
+    there was no answer, no match, or no permission granted. `body` is what was sent, or None where it was longer than the log keeps.
+    """
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    status: int | None
+    route: str | None
+    permission: str | None
+    body: bytes | None = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The JSON that was sent; None for an empty body, and for one that is no JSON."""
+        if self.body is None:
+            raise ValueError("This body is longer than the log keeps. Ask for more: FakeTenant(log_bodies=...).")
+        try:
+            return json.loads(self.body) if self.body else None
+        except ValueError:
+            return None
+
+    def __str__(self) -> str:
+        sent = "" if not self.body else f"  {self.body.decode(errors='replace'):.120}"
+        return f"{self.method} {self.path} -> {self.status or 'no answer'}  [{self.route or 'no route'}]{sent}"
+
+
+class Log:
+    """The requests in the order they were answered: a sequence that forgets the oldest beyond a bound."""
+
+    def __init__(self, body_bytes: int) -> None:
+        self._body_bytes = body_bytes
+        self._entries: deque[LoggedRequest] = deque(maxlen=MOST)
+        self.forgotten = 0
+
+    def add(self, request: Request, exchange: Exchange | None) -> None:
+        """Remember a request and what came of it, None where it got no answer; an answer's body is not kept."""
+        self.forgotten += len(self._entries) == MOST
+        entry = LoggedRequest(
+            method=request.method,
+            path=unquote(request.path),
+            query=parse_qs(request.query, keep_blank_values=True) if request.query else {},
+            status=exchange.response.status if exchange else None,
+            route=exchange.route if exchange else None,
+            permission=exchange.permission if exchange else None,
+            body=request.body if len(request.body) <= self._body_bytes else None,
+        )
+        self._entries.append(entry)
+
+    def clear(self) -> None:
+        """Forget all requests."""
+        self._entries.clear()
+        self.forgotten = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[LoggedRequest]:
+        return iter(tuple(self._entries))
+
+    def __getitem__(self, index: int) -> LoggedRequest:
+        return self._entries[index]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} requests>\n{self._listing()}" if self._entries else "<0 requests>"
+
+    def _listing(self) -> str:
+        shown = list(self._entries)[-SHOWN:]
+        hidden = len(self._entries) + self.forgotten - len(shown)
+        lines = [f"  {number}. {entry}" for number, entry in enumerate(shown, start=hidden + 1)]
+        return "\n".join([f"  ... {hidden} earlier ones"] * bool(hidden) + lines) or "  nothing"
+
+    def assert_requested(self, route: str | None, times: int | None, expected: dict[str, Any]) -> list[LoggedRequest]:
+        """The requests of a route that have the expected attributes; AssertionError unless there are as many as asked."""
+        found = [entry for entry in self if not _differences(entry, route, expected)]
+        if len(found) == times if times is not None else found:
+            return found
+        wanted = ", ".join([route or "any route", *(f"{name}={value!r}" for name, value in expected.items())])
+        often = "at least once" if times is None else f"{times} time{'s' * (times != 1)}"
+        lines = [f"Expected {often}: {wanted}", f"Asked {len(found)} time{'s' * (len(found) != 1)}. All requests:"]
+        lines.append(self._listing())
+        others = [(entry, _differences(entry, route, expected)) for entry in self]
+        near = min((each for each in others if each[1]), key=lambda each: len(each[1]), default=None)
+        if near is not None and (times is None or len(found) < times):
+            lines += [f"The nearest is {near[0]}", *(f"  {difference}" for difference in near[1])]
+        raise AssertionError("\n".join(lines))
+
+
+def _differences(entry: LoggedRequest, route: str | None, expected: dict[str, Any]) -> list[str]:
+    """What of a request is not as expected, as `expected x, got y`."""
+    wanted = expected if route is None else {"route": route, **expected}
+    return [
+        f"{name}: expected {value!r}, got {getattr(entry, name)!r}"
+        for name, value in wanted.items()
+        if not fits(value, getattr(entry, name))
+    ]
+
+
+def fits(expected: Any, got: Any) -> bool:
+    """Whether a value is as expected; of an object only the expected keys are looked at, at every depth."""
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return all(key in got and fits(value, got[key]) for key, value in expected.items())
+    return bool(expected == got)

@@ -1,0 +1,27 @@
+"""Moments: microseconds since the epoch inside the tenant, ISO-8601 text on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- kept without a zone, so that the text needs no cutting
+MICROSECOND = timedelta(microseconds=1)
+
+
+def stamp(moment: int) -> str:
+    """A moment as the service writes it: UTC with `Z`, a fraction of six digits, none where it is zero."""
+    return (EPOCH + moment * MICROSECOND).isoformat() + "Z"
+
+
+def moment(text: str) -> int:
+    """The moment that an ISO-8601 text means; without an offset it is UTC.
+
+    Raises ValueError where the text has the shape of a timestamp but means no moment, as the 30th of February.
+    """
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is not None:
+        try:
+            when = when.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            raise ValueError(f"{text} is outside the years 1 to 9999 in UTC") from None
+    return (when - EPOCH) // MICROSECOND

@@ -1,0 +1,403 @@
+"""The state of a tenant: plain values in tables, and the few ways to change them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import dataclass, field, fields
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from pytest_reinfer import contract
+from pytest_reinfer.comments import Comments, Row
+from pytest_reinfer.stamps import moment, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_reinfer.wire import JSON
+
+START = moment("2024-01-15T09:00:00Z")  # where the clock of every tenant starts
+TICK = 1000  # microseconds between two changes: the service's own stamps are whole milliseconds
+EVERYWHERE = "*"  # stands for every project, present and to come; no project can have this name
+
+
+def encode(value: Any) -> bytes:
+    """JSON as the service sends it: UTF-8, nothing escaped that need not be."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def marks(assigned: Sequence[JSON], predicted: Sequence[JSON]) -> bytes:
+    """The start of an exported comment: its labels, up to where the comment itself follows."""
+    labelled = {"annotations": {"labels": {"assigned": assigned}}, "predictions": {"labels": predicted}}
+    return encode(labelled)[:-1] + b',"comment":'
+
+
+UNMARKED = marks((), ())
+NONE_ASSIGNED = UNMARKED[: UNMARKED.index(b"]") + 1]
+
+
+def assigns(start: bytes) -> bool:
+    """Whether the start of an exported comment holds an assigned label."""
+    return not start.startswith(NONE_ASSIGNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A project, source or dataset: the JSON that the API answers with, never changed in place."""
+
+    fields: Mapping[str, Any] = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.full_name!r}, id={self.id!r})"
+
+    @property
+    def id(self) -> str:
+        """Sixteen lower-case hex digits."""
+        return str(self.fields["id"])
+
+    @property
+    def owner(self) -> str:
+        """The name of its project."""
+        return str(self.fields["owner"])
+
+    @property
+    def name(self) -> str:
+        """Its name within its project."""
+        return str(self.fields["name"])
+
+    @property
+    def full_name(self) -> str:
+        """`project/name`, as the API's paths have it."""
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """The title people read."""
+        return str(self.fields["title"])
+
+    def as_json(self) -> JSON:
+        """What the API answers for it, as a value of your own."""
+        own: JSON = json.loads(encode(self.fields))
+        return own
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Project(Resource):
+    """A project: the owner of sources and datasets, for which permissions are granted."""
+
+    @property
+    def full_name(self) -> str:
+        """A project stands alone."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Source(Resource):
+    """A source: where comments live."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Dataset(Resource):
+    """A dataset: sources, with the labels assigned to and predicted for their comments."""
+
+    @property
+    def source_ids(self) -> tuple[str, ...]:
+        """The ids of its sources."""
+        return tuple(self.fields["source_ids"])
+
+    @property
+    def has_sentiment(self) -> bool:
+        """Whether its labels carry a sentiment."""
+        return bool(self.fields["has_sentiment"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its labels, parents joined to children by ` > `."""
+        return tuple(label["name"] for label in self.fields["label_defs"])
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with one active token, and permissions per project."""
+
+    username: str
+    token: str = field(repr=False)
+    permissions: Mapping[str, frozenset[str]]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request of this user carries."""
+        header = contract.convention("x-headers")["authorization"]
+        return {header["name"]: f"{header['scheme']} {self.token}"}
+
+    def may(self, permission: str, project: str) -> bool:
+        """Whether the user has a permission, by its display name, in a project."""
+        return permission in self.permissions.get(project, ()) or permission in self.permissions.get(EVERYWHERE, ())
+
+
+@dataclass(slots=True)
+class Tenant:
+    """All that a tenant holds.
+
+    Tables of comments and labels may be shared with snapshots: they are copied before the first change, so a fork
+    costs nothing for what does not change.
+    """
+
+    seed: int = 0
+    now: int = START
+    made: int = 0  # how many ids and tokens were made: each is derived from the seed and this number
+    projects: dict[str, Project] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    names: dict[tuple[type[Resource], str], str] = field(default_factory=dict)  # kind and full name -> id
+    users: dict[str, User] = field(default_factory=dict)
+    comments: dict[str, Comments] = field(default_factory=dict)  # source id -> its comments
+    labelled: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)  # dataset, source -> comment -> marks
+    model_tags: dict[str, dict[str, JSON]] = field(default_factory=dict)  # dataset id -> tag name -> tag
+    own: set[object] = field(default_factory=set)  # the big tables that nobody else shares
+
+    def fork(self) -> Tenant:
+        """A tenant that holds the same and lives on by itself."""
+        self.own.clear()
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        copies = {name: value.copy() if isinstance(value, (dict, set)) else value for name, value in values.items()}
+        return Tenant(**copies)
+
+    # ------------------------------------------------------------------------------------ ids, time, people
+
+    def digest(self, *parts: object, size: int = 8) -> str:
+        """Hex digits that follow from the seed and the parts alone."""
+        return blake2b(":".join(map(str, (self.seed, *parts))).encode(), digest_size=size).hexdigest()
+
+    def new_id(self) -> str:
+        """An id as the service makes them."""
+        self.made += 1
+        return self.digest("id", self.made)
+
+    def new_token(self) -> str:
+        """A token; only the fake knows it."""
+        self.made += 1
+        return self.digest("token", self.made, size=20)
+
+    def tick(self) -> int:
+        """The moment of a change: each has its own."""
+        self.now += TICK
+        return self.now
+
+    def caller(self, token: str) -> User | None:
+        """Whose active token this is. Takes as long for a wrong token as for a right one."""
+        found = None
+        for user in self.users.values():
+            if hmac.compare_digest(user.token.encode(), token.encode()):
+                found = user
+        return found
+
+    def sees(self, user: User, project: str) -> bool:
+        """Whether the user has any permission in a project."""
+        return bool(user.permissions.get(project) or user.permissions.get(EVERYWHERE))
+
+    # ------------------------------------------------------------------------------------------- resources
+
+    def find_dataset(self, full_name: str) -> Dataset | None:
+        """The dataset of this name, where there is one."""
+        found = self.names.get((Dataset, full_name))
+        return None if found is None else self.datasets[found]
+
+    def find_source(self, full_name: str) -> Source | None:
+        """The source of this name, where there is one."""
+        found = self.names.get((Source, full_name))
+        return None if found is None else self.sources[found]
+
+    def put_project(self, given: JSON) -> Project:
+        """Create a project from the fields of a valid request and its name."""
+        at = stamp(self.tick())
+        project = Project({"id": self.new_id(), "owner": given["name"], **given, "created_at": at, "updated_at": at})
+        self.projects[project.name] = project
+        return project
+
+    def put_source(self, full_name: str, given: JSON) -> Source:
+        """Create a source from the fields of a valid request."""
+        owner, name = full_name.split("/")
+        at = stamp(self.tick())
+        stamps = {"created_at": at, "updated_at": at, "last_modified": at}
+        source = Source({"id": self.new_id(), "owner": owner, "name": name, **given, **stamps})
+        self.sources[source.id] = source
+        self.names[Source, full_name] = source.id
+        self.comments[source.id] = Comments()
+        self.own.add(source.id)
+        return source
+
+    def put_dataset(self, full_name: str, given: JSON) -> Dataset:
+        """Create a dataset from the fields of a valid request."""
+        owner, name = full_name.split("/")
+        at = stamp(self.tick())
+        filled = {"id": self.new_id(), "owner": owner, "name": name, **given, "created": at, "last_modified": at}
+        filled["source_ids"] = list(dict.fromkeys(given["source_ids"]))
+        if "label_groups" in given:
+            filled["label_defs"] = [label for group in given["label_groups"] for label in group.get("label_defs", ())]
+        dataset = _with_label_groups(Dataset(filled))
+        self.datasets[dataset.id] = dataset
+        self.names[Dataset, full_name] = dataset.id
+        return dataset
+
+    def change_dataset(self, dataset: Dataset, given: JSON) -> Dataset:
+        """Put the fields of a valid request in the place of the old ones; nothing given changes nothing."""
+        if not given:
+            return dataset
+        changed = {**dataset.fields, **given, "last_modified": stamp(self.tick())}
+        changed["source_ids"] = list(dict.fromkeys(changed["source_ids"]))
+        self.datasets[dataset.id] = new = Dataset(changed)
+        return new
+
+    def drop_dataset(self, dataset: Dataset) -> None:
+        """Delete a dataset and its labels; its sources and their comments stay."""
+        del self.datasets[dataset.id], self.names[Dataset, dataset.full_name]
+        self.model_tags.pop(dataset.id, None)
+        for key in [key for key in self.labelled if key[0] == dataset.id]:
+            self.own.discard(key)
+            marked, table = self.labelled.pop(key), self.comments[key[1]]
+            self.flag_annotations([table.rows[name] for name, start in marked.items() if assigns(start)])
+
+    # -------------------------------------------------------------------------------------------- comments
+
+    def find_comment(self, uid: str) -> Row | None:
+        """The comment of this uid, which splits at its first dot; the comment's own id may hold dots."""
+        source_id, _, comment_id = uid.partition(".")
+        found = self.comments.get(source_id)
+        return None if found is None else found.rows.get(comment_id)
+
+    def comments_to_change(self, source_id: str) -> Comments:
+        """The comments of a source, nobody else's."""
+        if source_id not in self.own:
+            self.comments[source_id] = self.comments[source_id].copy()
+            self.own.add(source_id)
+        return self.comments[source_id]
+
+    def put_comments(self, source_id: str, uploads: Iterable[JSON]) -> list[Row]:
+        """Store comments with ids new to the source; `created_at` and `last_modified` are now, unless they are given."""
+        table = self.comments_to_change(source_id)
+        rows = [
+            row_of(source_id, upload, number, self.tick())
+            for number, upload in enumerate(uploads, start=len(table.ids))
+        ]
+        table.add(rows)
+        return rows
+
+    def change_comment(self, row: Row, given: JSON) -> Row:
+        """Put the given fields in the place of the old ones, and stamp the change."""
+        old = json.loads(row.data)
+        old.pop("last_modified")
+        new = row_of(row.source_id, {**old, **given}, row.number, self.tick())
+        self.comments_to_change(row.source_id).replace(new)
+        return new
+
+    def drop_comment(self, row: Row) -> None:
+        """Delete a comment, and its labels in every dataset."""
+        self.comments_to_change(row.source_id).remove(row.id)
+        for dataset_id, source_id in list(self.labelled):
+            if source_id == row.source_id and row.id in self.labelled[dataset_id, source_id]:
+                del self.labels_to_change(dataset_id, source_id)[row.id]
+
+    # ---------------------------------------------------------------------------------------------- labels
+
+    def labels_to_change(self, dataset_id: str, source_id: str) -> dict[str, bytes]:
+        """The labels of a source's comments in a dataset, nobody else's."""
+        key = dataset_id, source_id
+        if key not in self.own:
+            self.labelled[key] = dict(self.labelled.get(key, ()))
+            self.own.add(key)
+        return self.labelled[key]
+
+    def labels_of(self, dataset: Dataset, row: Row) -> tuple[list[JSON], list[JSON]]:
+        """What is assigned to and predicted for a comment in a dataset."""
+        start = self.labelled.get((dataset.id, row.source_id), {}).get(row.id, UNMARKED)
+        entry = json.loads(start + b"{}}")
+        return entry["annotations"]["labels"]["assigned"], entry["predictions"]["labels"]
+
+    def put_labels(
+        self,
+        dataset: Dataset,
+        row: Row,
+        assigned: Sequence[JSON] | None = None,
+        predicted: Sequence[JSON] | None = None,
+    ) -> None:
+        """Assign labels to a comment, or predict them; None leaves what there is. A new name becomes a label."""
+        if assigned is not None and not dataset.has_sentiment:
+            assigned = [_without_sentiment(label) for label in assigned]
+        if predicted is not None and not dataset.has_sentiment:
+            predicted = [_without_sentiment(label) for label in predicted]
+        before = self.labels_of(dataset, row)
+        both = [old if new is None else new for old, new in zip(before, (assigned, predicted), strict=True)]
+        self.labels_to_change(dataset.id, row.source_id)[row.id] = marks(*both)
+        if assigned is not None:
+            self.define_labels(dataset, [label["name"] for label in assigned])
+            self.flag_annotations([row])
+
+    def copy_annotations(self, original: Dataset, dataset: Dataset) -> int:
+        """Assign in a dataset what is assigned in another one to the comments of both; how many comments that were."""
+        copied = 0
+        for source_id in set(original.source_ids).intersection(dataset.source_ids):
+            for comment_id, start in list(self.labelled.get((original.id, source_id), {}).items()):
+                if assigns(start):
+                    row = self.comments[source_id].rows[comment_id]
+                    self.put_labels(dataset, row, assigned=self.labels_of(original, row)[0])
+                    copied += 1
+        return copied
+
+    def define_labels(self, dataset: Dataset, names: Iterable[str]) -> None:
+        """Make labels of those names that the dataset does not have yet."""
+        dataset = self.datasets[dataset.id]
+        new = [{"name": name} for name in dict.fromkeys(names) if name not in dataset.labels]
+        if new:
+            grown = {**dataset.fields, "label_defs": [*dataset.fields["label_defs"], *new]}
+            grown.pop("label_groups")
+            self.datasets[dataset.id] = _with_label_groups(Dataset(grown))
+
+    def flag_annotations(self, rows: Iterable[Row]) -> None:
+        """Let comments say whether any dataset has labels assigned to them."""
+        for row in rows:
+            comment = json.loads(row.data)
+            flag = any(
+                assigns(marked.get(row.id, UNMARKED))
+                for (_, source_id), marked in self.labelled.items()
+                if source_id == row.source_id
+            )
+            if comment["has_annotations"] != flag:
+                comment["has_annotations"] = flag
+                self.comments_to_change(row.source_id).replace(row._replace(data=encode(comment)))
+
+
+def row_of(source_id: str, given: JSON, number: int, at: int) -> Row:
+    """A comment as it is stored: what was uploaded and what the service adds; `at` stands for stamps not given."""
+    created_at = moment(given["created_at"]) if "created_at" in given else at
+    last_modified = max(moment(given["last_modified"]) if "last_modified" in given else at, created_at)
+    timestamp = moment(given["timestamp"])
+    comment = {
+        **given,
+        "uid": f"{source_id}.{given['id']}",
+        "source_id": source_id,
+        "timestamp": stamp(timestamp),
+        "messages": [_with_stamp(message, "sent_at") for message in given["messages"]],
+        "created_at": stamp(created_at),
+        "last_modified": stamp(last_modified),
+        "context": str(last_modified // 1000),
+        "has_annotations": given.get("has_annotations", False),
+    }
+    return Row(timestamp, source_id, given["id"], created_at, number, encode(comment))
+
+
+def _without_sentiment(label: JSON) -> JSON:
+    return {key: value for key, value in label.items() if key != "sentiment"}
+
+
+def _with_stamp(given: JSON, name: str) -> JSON:
+    return {**given, name: stamp(moment(given[name]))} if name in given else given
+
+
+def _with_label_groups(dataset: Dataset) -> Dataset:
+    """The dataset with its labels mirrored into the group that every dataset has, unless it came with groups."""
+    if "label_groups" in dataset.fields:
+        return dataset
+    defaults = contract.with_defaults("objects/label_group.json", {"label_defs": dataset.fields["label_defs"]})
+    return Dataset({**dataset.fields, "label_groups": [defaults]})

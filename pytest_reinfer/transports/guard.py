@@ -1,0 +1,71 @@
+"""The guard at name resolution: what no door sees must not reach a real tenant."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pytest_reinfer import contract
+from pytest_reinfer.patching import Link, replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class ReachedForTenant(RuntimeError):  # noqa: N818 -- it is what happened
+    """Somebody was about to resolve the host name of a tenant. No OSError: no client takes it for a network's failure."""
+
+
+@cache
+def hosts() -> tuple[str, ...]:
+    """The host names of the service's tenants, as patterns."""
+    urls = (server["url"] for server in contract.convention("x-servers"))
+    names = (url.partition("://")[2].partition("/")[0] for url in urls)
+    return tuple(".".join("*" if part.startswith("{") else part for part in name.split(".")) for name in names)
+
+
+def host_of(url: str) -> str | None:
+    """The host that a tenant's URL asks to be guarded; loopback needs no guard."""
+    host = urlsplit(url).hostname or ""
+    return None if host == "localhost" or host.replace(".", "").isdigit() or ":" in host else host
+
+
+def refuse(host: object, guarded: tuple[str, ...], allowed: tuple[str, ...] = ()) -> None:
+    """Raise ReachedForTenant for a host that is among the guarded patterns and not among the allowed ones."""
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if not isinstance(name, str) or not _among(name, guarded) or _among(name, allowed):
+        return
+    raise ReachedForTenant(
+        f"The thread {threading.current_thread().name!r} was about to reach {name}, where real tenants live.\n"
+        "It was stopped. A request gets here when no open tenant serves its URL: the test did not ask for the fixture "
+        "`reinfer`, the URL is not below `reinfer.url`, the thread outlived its test, or the client is one that this "
+        "version has no door for (it has one for `requests`).\n"
+        "A test that means to reach this host: add it to the ini option `reinfer_allow_hosts`."
+    )
+
+
+def _among(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(name.lower().rstrip("."), pattern.lower()) for pattern in patterns)
+
+
+@contextmanager
+def guarding(url: str) -> Iterator[None]:
+    """Refuse to resolve the host of a tenant's URL until the end."""
+    import socket  # noqa: PLC0415
+
+    host = host_of(url)
+
+    def make(link: Link) -> Callable[..., Any]:
+        def getaddrinfo(name: Any, *args: Any, **kwargs: Any) -> Any:
+            if link.open and host is not None:
+                refuse(name, (host,))
+            return link.previous(name, *args, **kwargs)
+
+        return getaddrinfo
+
+    with replaced(socket, "getaddrinfo", make):
+        yield

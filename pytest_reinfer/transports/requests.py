@@ -1,0 +1,230 @@
+"""The door for `requests`, built on `responses`.
+
+A tenant's door is a `RequestsMock` that asks the tenant where others look for a stub, and hands everything else on to
+whatever was there before: the network, or another mock. Two more replacements let a tenant be found under mocks that
+are started inside it: a `responses` or `requests-mock` of the test's own gets what it has a stub for, and the tenant
+gets the rest of its own URLs.
+
+What `requests` does with an answer stays its own work. A plain answer becomes a `requests.Response` here, at a third of
+the price; wherever more than that is at stake (a `Retry` that has something to say, a stream, a cut connection, an
+adapter with ways of its own) the real `HTTPAdapter.send` runs over urllib3's real retry loop, with a pool that asks
+the tenant in the place of a socket.
+"""
+
+from __future__ import annotations
+
+import http.client
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import requests
+import responses
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+
+from pytest_reinfer.patching import Link, replaced
+from pytest_reinfer.wire import ConnectionCut, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Answer = Callable[[Request], Response]
+    Locate = Callable[[str], tuple[str, str] | None]
+
+
+class Door(responses.RequestsMock):
+    """Leads what `requests` sends to a tenant's URLs to the tenant.
+
+    `locate` gives the path and query of a URL that is the tenant's, and None for any other; `answer` is the tenant.
+    """
+
+    def __init__(self, locate: Locate, answer: Answer) -> None:
+        super().__init__(assert_all_requests_are_fired=False)
+        self.locate = locate
+        self.answer = answer
+
+    def _on_request(
+        self, adapter: HTTPAdapter, request: requests.PreparedRequest, *, retries: Any = None, **kwargs: Any
+    ) -> requests.Response:
+        """Send a request for the tenant through an adapter; `retries` is for mocks that play urllib3 themselves."""
+        url = str(request.url)
+        path, query = self.locate(url) or ("/", "")
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        first: Response | ConnectionCut
+        try:
+            first = self.answer(
+                Request(str(request.method), path, query, headers, _bytes(self._read_filelike_body(request.body)))
+            )
+        except ConnectionCut as cut:
+            first = cut
+        if isinstance(first, Response) and not kwargs.get("stream") and _is_plain(adapter, request, first):
+            return _response(adapter, request, first)
+        return self._send_for_real(adapter, request, first, **kwargs)
+
+    def _send_for_real(
+        self, adapter: HTTPAdapter, request: requests.PreparedRequest, first: Response | ConnectionCut, **kwargs: Any
+    ) -> requests.Response:
+        """Run the adapter's own `send`, on a pool without sockets; the first attempt has its answer already."""
+        twin = object.__new__(type(adapter))  # the adapter itself belongs to other threads too
+        twin.__dict__.update(adapter.__dict__)
+        pool = _pool(self, request, first)
+        vars(twin)["get_connection_with_tls_context"] = lambda *_args, **_kwargs: pool
+        response: requests.Response = responses._real_send(twin, request, **{**kwargs, "proxies": None})  # noqa: SLF001
+        vars(response)["connection"] = adapter
+        return response
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _bytes(body: Any) -> bytes:
+    """The bytes that urllib3 would send for a body."""
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body) if isinstance(body, (bytes, bytearray, memoryview)) else b"".join(map(_bytes, body))
+
+
+def _is_plain(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: Response) -> bool:
+    """Whether nothing but a `requests.Response` is to be made of an answer."""
+    return type(adapter).build_response is HTTPAdapter.build_response and not adapter.max_retries.is_retry(
+        str(request.method), answer.status, "Retry-After" in answer.headers
+    )
+
+
+def _response(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: Response) -> requests.Response:
+    """A response as `requests` has it when the body is read; the same attributes as `HTTPAdapter.build_response` sets."""
+    response = requests.Response()
+    response.status_code = answer.status
+    response.headers = CaseInsensitiveDict(answer.headers)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.raw = _raw(answer, request, b"")
+    response.reason = http.client.responses.get(answer.status, "")
+    response.url = str(request.url)
+    response.request = request
+    vars(response).update(connection=adapter, _content=answer.body, _content_consumed=True)
+    return response
+
+
+def _raw(answer: Response, request: requests.PreparedRequest, body: bytes, **kwargs: Any) -> HTTPResponse:
+    return HTTPResponse(
+        body=BytesIO(body),
+        headers=answer.headers,
+        status=answer.status,
+        version=11,
+        reason=http.client.responses.get(answer.status),
+        preload_content=False,
+        request_method=request.method,
+        **kwargs,
+    )
+
+
+def _pool(door: Door, request: requests.PreparedRequest, first: Response | ConnectionCut) -> HTTPConnectionPool:
+    """A connection pool of urllib3's, with its retry loop, that asks the tenant where others open a socket."""
+    parts = requests.compat.urlparse(str(request.url))
+    answers: list[Response | ConnectionCut] = [first]
+    kind: type[HTTPConnectionPool] = HTTPSConnectionPool if parts.scheme == "https" else HTTPConnectionPool
+
+    class Pool(kind):  # type: ignore[misc, valid-type] # urllib3 has two, one per scheme
+        def _make_request(
+            self, _conn: Any, method: str, _url: str, body: Any = None, headers: Any = None, **kwargs: Any
+        ) -> HTTPResponse:
+            if answers:
+                answer = answers.pop()
+            else:
+                path, query = door.locate(str(request.url)) or ("/", "")
+                sent = {name.lower(): _text(value) for name, value in (headers or {}).items()}
+                try:
+                    answer = door.answer(Request(method, path, query, sent, _bytes(body)))
+                except ConnectionCut as cut:
+                    answer = cut
+            if isinstance(answer, ConnectionCut):
+                raise http.client.RemoteDisconnected("Remote end closed connection without response")
+            return _raw(answer, request, answer.body, retries=kwargs.get("retries"), decode_content=False)
+
+    return Pool(parts.hostname, parts.port)
+
+
+# ------------------------------------------------------------------------------------------------- the replacements
+
+
+def _send(door: Door) -> Callable[[Link], Callable[..., Any]]:
+    """`HTTPAdapter.send`, for the tenant's URLs the tenant."""
+
+    def make(link: Link) -> Callable[..., Any]:
+        serve = door.unbound_on_send()
+
+        def send(adapter: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+            ours = link.open and door.locate(str(request.url)) is not None
+            return (serve if ours else link.previous)(adapter, request, *args, **kwargs)
+
+        return send
+
+    return make
+
+
+def _on_request(door: Door) -> Callable[[Link], Callable[..., Any]]:
+    """What any other `RequestsMock` does with a request: its stubs first, then the tenant."""
+
+    def make(link: Link) -> Callable[..., Any]:
+        def on_request(
+            mock: responses.RequestsMock, adapter: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any
+        ) -> Any:
+            if not link.open or door.locate(str(request.url)) is None or _has_stub(mock, request, kwargs):
+                return link.previous(mock, adapter, request, **kwargs)
+            return door._on_request(adapter, request, **kwargs)  # noqa: SLF001
+
+        return on_request
+
+    return make
+
+
+def _has_stub(mock: responses.RequestsMock, request: requests.PreparedRequest, kwargs: Mapping[str, Any]) -> bool:
+    vars(request).update(params=mock._parse_request_params(request.path_url), req_kwargs=kwargs)  # noqa: SLF001
+    return any(stub.matches(request)[0] for stub in mock.registered())
+
+
+def _mock_send(door: Door) -> Callable[[Link], Callable[..., Any]]:
+    """What a `requests_mock` adapter does with a request: its stubs first, then the session's own way, to the tenant."""
+
+    def make(link: Link) -> Callable[..., Any]:
+        from requests_mock.adapter import _RunRealHTTP  # noqa: PLC0415
+        from requests_mock.exceptions import NoMockAddress  # noqa: PLC0415
+
+        def send(mock: Any, request: requests.PreparedRequest, **kwargs: Any) -> Any:
+            try:
+                return link.previous(mock, request, **kwargs)
+            except NoMockAddress:
+                if link.open and door.locate(str(request.url)) is not None:
+                    raise _RunRealHTTP from None
+                raise
+
+        return send
+
+    return make
+
+
+@cache
+def _requests_mock() -> Any:
+    """The package, where it is installed: its pytest plugin has imported it already."""
+    return import_module("requests_mock") if find_spec("requests_mock") else None
+
+
+@contextmanager
+def opened(locate: Locate, answer: Answer) -> Iterator[None]:
+    """Lead `requests` to a tenant until the end."""
+    door = Door(locate, answer)
+    with ExitStack() as stack:
+        stack.enter_context(replaced(HTTPAdapter, "send", _send(door)))
+        stack.enter_context(replaced(responses.RequestsMock, "_on_request", _on_request(door)))
+        if _requests_mock() is not None:
+            stack.enter_context(replaced(_requests_mock().Adapter, "send", _mock_send(door)))
+        yield

@@ -1,0 +1,83 @@
+"""What a test asked of a tenant that no test should: kept until its end, and told with what to do about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import unquote
+
+from pytest_reinfer import contract
+
+if TYPE_CHECKING:
+    from pytest_reinfer.wire import Request
+
+Policy = Literal["fail", "allow"]
+MOST = 100  # so many different requests are told apart
+
+
+class UnexpectedRequests(AssertionError):  # noqa: N818 -- it is what happened
+    """The test asked for routes that the API does not have, or that the fake does not build."""
+
+
+class _Asked(NamedTuple):
+    method: str
+    path: str
+    what: str
+
+
+class Unexpected:
+    """The unexpected requests since the last telling. `unknown_routes` and `unbuilt_routes` say what is let pass."""
+
+    def __init__(self, unknown_routes: Policy, unbuilt_routes: Policy) -> None:
+        allowed = {"unknown_route": unknown_routes, "wrong_method": unknown_routes, "unbuilt_route": unbuilt_routes}
+        for policy in allowed.values():
+            if policy not in ("fail", "allow"):
+                raise ValueError(f"unknown_routes and unbuilt_routes are 'fail' or 'allow', not {policy!r}.")
+        self._told = {what for what, policy in allowed.items() if policy == "fail"} | {"crash"}
+        self._asked: Counter[_Asked] = Counter()
+        self._crash: BaseException | None = None
+
+    def add(self, request: Request, what: str | None) -> None:
+        """Remember a request and what became of it, where that is to be told."""
+        asked = _Asked(request.method, unquote(request.path), what or "")
+        if asked.what in self._told and (asked in self._asked or len(self._asked) < MOST):
+            self._asked[asked] += 1
+
+    def crash(self, request: Request, error: BaseException) -> None:
+        """Remember that the fake itself failed over a request."""
+        self._crash = self._crash or error
+        self.add(request, "crash")
+
+    def take(self) -> UnexpectedRequests | None:
+        """The error that tells them, and nothing left to tell; None where there is nothing."""
+        asked, crash = self._asked, self._crash
+        self._asked, self._crash = Counter(), None
+        if not asked:
+            return None
+        told = [_paragraph(request, times) for request, times in asked.items()]
+        error = UnexpectedRequests("The code under test asked the tenant for what it should not:\n\n" + "\n\n".join(told))
+        error.__cause__ = crash
+        return error
+
+
+def _paragraph(asked: _Asked, times: int) -> str:
+    often = "" if times == 1 else f"  ({times} times)"
+    lines = {
+        "unknown_route": ["The API has no such route: it answered 404."],
+        "wrong_method": ["The API has this path, but not with this method: it answered 405."],
+        "unbuilt_route": ["The API has this route, but pytest-reinfer does not build it: the call raised RouteNotBuilt."],
+        "crash": ["pytest-reinfer itself failed over this request: a bug of ours, its traceback is above."],
+    }[asked.what]
+    if asked.what != "crash":
+        lines += ["The nearest routes:"]
+        lines += [f"  {route}{'' if route.built else '  (not built)'}" for route in contract.nearest(asked.method, asked.path)]
+    remedy = {
+        "unknown_route": 'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow").',
+        "wrong_method": 'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow").',
+        "unbuilt_route": (
+            "To go on, stub this URL with `responses`: a stub of the test's own wins over the tenant. Or, where the code "
+            'under test may see the exception, mark the test @pytest.mark.reinfer(unbuilt_routes="allow").'
+        ),
+        "crash": "",
+    }[asked.what]
+    return "\n  ".join([f"{asked.method} {asked.path}{often}", *lines, *([remedy] if remedy else [])])
