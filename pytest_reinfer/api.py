@@ -14,7 +14,7 @@ from pytest_reinfer.tenant import encode
 from pytest_reinfer.wire import Exchange, Request, Response
 
 if TYPE_CHECKING:
-    from pytest_reinfer.contract import Route
+    from pytest_reinfer.contract import Match, Route
     from pytest_reinfer.tenant import Tenant, User
     from pytest_reinfer.wire import JSON
 
@@ -36,67 +36,60 @@ def answer(tenant: Tenant, request: Request) -> Exchange:
     """
     started = perf_counter()
     known = _Known()
-    headers = {_header("content_type")["name"]: _header("content_type")["value"]}
+    content_type, timing = contract.header("content_type"), contract.header("server_timing")
+    headers = {content_type.name: content_type.value}
     try:
         payload = _payload(tenant, request, known, headers)
         status, body = 200, _envelope(payload)
     except Refused as refusal:
         known.refusal = refusal.name
         status, body = refusal.status, encode({"status": "error", "message": str(refusal)})
-    timing = _header("server_timing")
-    headers[timing["name"]] = timing["value"].format(milliseconds=(perf_counter() - started) * 1000)
+    headers[timing.name] = timing.value.format(milliseconds=(perf_counter() - started) * 1000)
     if request.method == "HEAD":
         body = b""
     name = known.route.name if known.route else None
     return Exchange(Response(status, headers, body), name, known.permission, known.refusal)
 
 
-def _header(name: str) -> dict[str, str]:
-    found: dict[str, str] = contract.convention("x-headers")[name]
-    return found
-
-
 def _payload(tenant: Tenant, request: Request, known: _Known, headers: dict[str, str]) -> JSON:
     user = _caller(tenant, request)
-    route, path, allowed = contract.match(request.method, request.path)
-    if route is None and allowed:
-        allow = _header("allow")
-        headers[allow["name"]] = allow["value"].format(methods=", ".join(allowed))
+    found = contract.match(request.method, request.path)
+    if found.allowed:
+        allow = contract.header("allow")
+        headers[allow.name] = allow.value.format(methods=", ".join(found.allowed))
         raise Refused("wrong_method")
-    if route is None:
+    if found.route is None:
         raise Refused("unknown_route")
-    known.route = route
+    route = known.route = found.route
     if not route.built:
-        raise RouteNotBuilt(f"{request.method} {request.path}: the API has this route, pytest-reinfer does not build it.")
-    _permit(tenant, user, route, path, known)
-    _check(f"routes/{route.name}.json#/properties/path", path)
-    return HANDLERS[route.name](Call(tenant, user, path, _body(route, request)))
+        raise RouteNotBuilt(
+            f"{request.method} {request.path}: the API has this route, pytest-reinfer does not build it."
+        )
+    _permit(tenant, user, found, known)
+    if found.problem is not None:
+        raise Refused("schema_violation", message=found.problem.message)
+    return HANDLERS[route.name](Call(tenant, user, found.parameters, _body(route, request)))
 
 
 def _caller(tenant: Tenant, request: Request) -> User:
     """Whose token the request carries."""
-    header = _header("authorization")
-    scheme, _, token = request.headers.get(header["name"].lower(), "").partition(" ")
-    user = tenant.caller(token.strip()) if scheme.lower() == header["scheme"].lower() else None
+    header = contract.header("authorization")
+    scheme, _, token = request.headers.get(header.name.lower(), "").partition(" ")
+    user = tenant.caller(token.strip()) if scheme.lower() == header.scheme.lower() else None
     if user is None:
         raise Refused("unauthorized")
     return user
 
 
-def _permit(tenant: Tenant, user: User, route: Route, path: dict[str, str], known: _Known) -> None:
+def _permit(tenant: Tenant, user: User, found: Match, known: _Known) -> None:
     """Refuse a caller who lacks the route's permission in the project of the path, where there is such a project."""
-    project = path.get("project")
-    if "dataset_id" in path and path["dataset_id"] in tenant.datasets:
-        project = tenant.datasets[path["dataset_id"]].owner
-    if project in tenant.projects and not user.may(str(route.permission), str(project)):
+    project, permission = found.parameters.get("project"), str(found.route and found.route.permission)
+    dataset = tenant.datasets.get(found.parameters.get("dataset_id", ""))
+    if dataset is not None:
+        project = dataset.owner
+    if project in tenant.projects and not user.may(permission, str(project)):
         raise Refused("forbidden")
-    known.permission = route.permission
-
-
-def _check(ref: str, value: object) -> None:
-    problem = contract.problem(ref, value)
-    if problem is not None:
-        raise Refused("schema_violation", message=problem.message)
+    known.permission = permission
 
 
 def _body(route: Route, request: Request) -> JSON:
@@ -106,11 +99,13 @@ def _body(route: Route, request: Request) -> JSON:
         return {}
     if len(request.body) > contract.convention("x-max-body")["bytes"]:
         raise Refused("body_too_large")
-    header = _header("content_type")
-    if request.headers.get(header["name"].lower(), "").partition(";")[0].strip().lower() != header["value"]:
+    header = contract.header("content_type")
+    if request.headers.get(header.name.lower(), "").partition(";")[0].strip().lower() != header.value:
         raise Refused("wrong_content_type")
     body = _parsed(request.body)
-    _check(ref, body)
+    problem = contract.problem(ref, body)
+    if problem is not None:
+        raise Refused("schema_violation", message=problem.message)
     return contract.with_defaults(ref, body)
 
 
@@ -145,5 +140,7 @@ def _no_constant(name: str) -> Any:
 
 def _envelope(payload: JSON) -> bytes:
     """The body of a success: the payload and `status`; values that are bytes are JSON already."""
-    parts = (encode(key) + b":" + (value if isinstance(value, bytes) else encode(value)) for key, value in payload.items())
-    return b"{" + b"".join(part + b"," for part in parts) + b'"status":"ok"}'
+    body = b"{"
+    for key, value in payload.items():
+        body += b'"%b":%b,' % (key.encode(), value if isinstance(value, bytes) else encode(value))
+    return body + b'"status":"ok"}'

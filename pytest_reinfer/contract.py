@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping  # noqa: TC003 -- a NamedTuple reads its annotations
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     import jsonschema.protocols
     import jsonschema_rs
 
@@ -113,29 +112,51 @@ def routes() -> Mapping[str, Route]:
 
 
 @cache
-def _routes_by_depth() -> Mapping[int, tuple[Route, ...]]:
-    """The routes by their number of slashes, the most literal first: a request is tried against a few only."""
-    depths: dict[int, list[Route]] = {}
+def _paths() -> Mapping[tuple[str, ...], list[tuple[re.Pattern[str], dict[str, Route]]]]:
+    """The routes by where their path starts and how long it is, then by path (the most literal first) and method."""
+    places: dict[tuple[str, ...], dict[re.Pattern[str], dict[str, Route]]] = {}
     for route in sorted(routes().values(), key=lambda route: -route.literals):
-        depths.setdefault(route.path.count("/"), []).append(route)
-    return {depth: tuple(found) for depth, found in depths.items()}
+        methods = places.setdefault(_where(route.path.split("/")), {}).setdefault(route.pattern, {})
+        methods[route.method] = route
+    return {place: list(paths.items()) for place, paths in places.items()}
 
 
-def match(method: str, path: str) -> tuple[Route | None, dict[str, str], tuple[str, ...]]:
-    """The route of a request, its path parameters, and the methods that its path allows.
+def _where(segments: list[str]) -> tuple[str, ...]:
+    """The start of a path, in which no route has a parameter, and its length: few routes share both."""
+    return (*segments[1:4], str(len(segments)))
+
+
+class Match(NamedTuple):
+    """What the paths of the API say to a method and a path.
+
+    `route` with its path parameters, and what is wrong with them, if anything; where no route fits, the methods that
+    the path allows.
+    """
+
+    route: Route | None
+    parameters: Mapping[str, str]
+    problem: Problem | None
+    allowed: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def match(method: str, path: str) -> Match:
+    """The route of a request.
 
     The path is percent-decoded first, so `acme%2Fsupport` is two segments, and slashes that stand together are one;
     both as the live service does (`x-routing` in `schemas/api.json`).
     """
     path = re.sub("/{2,}", "/", unquote(path))
-    allowed: list[Route] = []
-    for route in _routes_by_depth().get(path.count("/"), ()):
-        found = route.pattern.fullmatch(path)
+    allowed: set[str] = set()
+    for pattern, methods in _paths().get(_where(path.split("/")), ()):
+        found = pattern.fullmatch(path)
         if found is not None:
-            if route.method == method:
-                return route, found.groupdict(), ()
-            allowed.append(route)
-    return None, {}, tuple(sorted({route.method for route in allowed}))
+            if method in methods:
+                route, parameters = methods[method], found.groupdict()
+                wrong = problem(f"routes/{route.name}.json#/properties/path", parameters) if route.built else None
+                return Match(route, parameters, wrong, ())
+            allowed.update(methods)
+    return Match(None, {}, None, tuple(sorted(allowed)))
 
 
 @cache
@@ -167,6 +188,21 @@ def nearest(method: str, path: str, most: int = 3) -> list[Route]:
 def convention(name: str) -> Any:
     """One of the tables in `api.json`, such as `x-headers`."""
     return documents()["api.json"][name]
+
+
+class Header(NamedTuple):
+    """A header of the API: its name, its value with places to fill, and the scheme before a token."""
+
+    name: str
+    value: str = ""
+    scheme: str = ""
+
+
+@cache
+def header(name: str) -> Header:
+    """The header called `name` in `x-headers`."""
+    entry = convention("x-headers")[name]
+    return Header(entry["name"], entry.get("value", ""), entry.get("scheme", ""))
 
 
 @cache
@@ -210,17 +246,6 @@ def _verdict(ref: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator({"$ref": BASE + ref}, registry=registry)
 
 
-def _pattern(
-    validator: jsonschema.protocols.Validator, pattern: str, instance: object, _schema: object
-) -> Iterator[Exception]:
-    """`pattern` as ECMA 262 means it: `$` is the end, not the place before a last newline, and `\\w` is ASCII."""
-    from jsonschema import ValidationError  # noqa: PLC0415
-
-    strict = re.sub(r"\$$", r"\\Z", pattern)
-    if validator.is_type(instance, "string") and not re.search(strict, str(instance), re.ASCII):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
 @cache
 def _words(ref: str) -> jsonschema.protocols.Validator:
     """The validator whose sentences the service speaks."""
@@ -231,8 +256,7 @@ def _words(ref: str) -> jsonschema.protocols.Validator:
     registry: Registry[Any] = Registry().with_resources(
         (BASE + name, Resource(schema, DRAFT202012)) for name, schema in documents().items()
     )
-    speaker = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
-    return speaker({"$ref": BASE + ref}, registry=registry)
+    return jsonschema.Draft202012Validator({"$ref": BASE + ref}, registry=registry)
 
 
 def valid(ref: str, value: object) -> bool:
@@ -290,6 +314,4 @@ def _defaults(ref: str) -> Mapping[str, Any]:
 @cache
 def _nested(ref: str) -> tuple[str, ...]:
     """The properties of a schema that are objects of named properties themselves."""
-    return tuple(
-        name for name in node(ref).get("properties", {}) if "properties" in node(_property(ref, name))
-    )
+    return tuple(name for name in node(ref).get("properties", {}) if "properties" in node(_property(ref, name)))

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from pytest_reinfer.tenant import Dataset, Tenant
 
-CONTINUATION = re.compile(r"(?P<stamp>[^.]+(?:\.\d+)?Z)\.(?P<source>[0-9a-f]{16})(?P<number>[0-9a-f]{8})(?P<check>[0-9a-f]{8})")
+CONTINUATION = re.compile(
+    r"(?P<stamp>[^.]+(?:\.\d+)?Z)\.(?P<source>[0-9a-f]{16})(?P<number>[0-9a-f]{8})(?P<check>[0-9a-f]{8})"
+)
 
 
 def select(

@@ -199,7 +199,9 @@ class FakeTenant:
             dataset = self._state.put_dataset(full_name, contract.with_defaults("objects/new_dataset.json", given))
             owners = [self._state.sources[source_id] for source_id in dataset.source_ids]
             for turn, source in enumerate(owners):
-                share = len(range(turn, uploads, len(owners))) if isinstance(uploads, int) else uploads[turn :: len(owners)]
+                share = (
+                    len(range(turn, uploads, len(owners))) if isinstance(uploads, int) else uploads[turn :: len(owners)]
+                )
                 self._fill(source, share, dataset)
             return self._state.datasets[dataset.id]
 
@@ -286,9 +288,7 @@ class FakeTenant:
             if isinstance(permissions, str):
                 raise TypeError(f"add_user: permissions is a list of names or a mapping, not the text {permissions!r}.")
             by_project = getattr(permissions, "items", lambda: [(EVERYWHERE, permissions)])()
-            granted = {
-                project: frozenset[str]().union(*map(contract.granted, names)) for project, names in by_project
-            }
+            granted = {project: frozenset[str]().union(*map(contract.granted, names)) for project, names in by_project}
             for project in granted.keys() - {EVERYWHERE}:
                 self._find(Project, project)
             user = User(username, self._state.new_token(), granted)
@@ -359,7 +359,9 @@ class FakeTenant:
         """The comments of a source, by `timestamp`."""
         __tracebackhide__ = True
         with self._lock:
-            return [json.loads(row.data) for row in self._state.comments[self._find(Source, source).id].orders["timestamp"]]
+            return [
+                json.loads(row.data) for row in self._state.comments[self._find(Source, source).id].orders["timestamp"]
+            ]
 
     def exported(self, dataset: str | Dataset, *, order_by: str = "timestamp") -> list[JSON]:
         """What a full export of a dataset must return, in its order ("timestamp" or "created_at")."""
@@ -408,7 +410,14 @@ class FakeTenant:
         if route is not None and route not in contract.routes():
             built = ", ".join(each.name for each in contract.routes().values() if each.built)
             raise ValueError(f"No route is called {route!r}. There are: {built}.")
-        given = {"method": method, "path": path, "query": query, "json": json, "status": status, "permission": permission}
+        given = {
+            "method": method,
+            "path": path,
+            "query": query,
+            "json": json,
+            "status": status,
+            "permission": permission,
+        }
         expected = {name: value for name, value in given.items() if value is not ANY}
         return self.requests.assert_requested(route, times, expected)
 
@@ -430,7 +439,11 @@ class FakeTenant:
     def _find(self, kind: type[Found], wanted: Any) -> Found:
         __tracebackhide__ = True
         full_name = wanted.full_name if isinstance(wanted, (Source, Dataset, Project)) else wanted
-        table: Mapping[str, Any] = {Project: self._state.projects, Source: self._state.sources, Dataset: self._state.datasets}[
+        table: Mapping[str, Any] = {
+            Project: self._state.projects,
+            Source: self._state.sources,
+            Dataset: self._state.datasets,
+        }[
             kind  # type: ignore[index]
         ]
         found = table.get(full_name if kind is Project else self._state.names.get((kind, full_name), ""))  # type: ignore[arg-type]
@@ -439,7 +452,11 @@ class FakeTenant:
         return found  # type: ignore[no-any-return]
 
     def _there_are(self, kind: type) -> str:
-        table: Mapping[str, Any] = {Project: self._state.projects, Source: self._state.sources, Dataset: self._state.datasets}[kind]
+        table: Mapping[str, Any] = {
+            Project: self._state.projects,
+            Source: self._state.sources,
+            Dataset: self._state.datasets,
+        }[kind]
         names = [resource.full_name for resource in table.values()]
         return f"There are: {', '.join(names)}." if names else "There are none yet."
 
@@ -478,7 +495,9 @@ class FakeTenant:
         there = self._state.comments[source.id].rows
         twice = [upload["id"] for upload in uploads if upload["id"] in there]
         if twice:
-            raise ValueError(f"{source.full_name} has comments with the ids {twice} already: change them by update_comment.")
+            raise ValueError(
+                f"{source.full_name} has comments with the ids {twice} already: change them by update_comment."
+            )
         return self._state.put_comments(source.id, uploads)
 
 
@@ -496,7 +515,9 @@ def _check(what: str, ref: str, value: object) -> None:
     __tracebackhide__ = True
     problem = contract.problem(ref, value)
     if problem is not None:
-        raise ValueError(f"{what}: {problem.path.replace('$', 'the value', 1)}: {problem.message}. Allowed: {problem.allowed}.")
+        raise ValueError(
+            f"{what}: {problem.path.replace('$', 'the value', 1)}: {problem.message}. Allowed: {problem.allowed}."
+        )
 
 
 def _upload_fields() -> Mapping[str, Any]:
@@ -515,7 +536,11 @@ def _uploads(what: str, comments: Iterable[JSON]) -> list[JSON]:
         for name, value in stamps.items():
             _check(f"{where}: {name}", "objects/common.json#/$defs/timestamp", value)
         _check(where, "objects/new_comment.json", upload)
-        for text in (*stamps.values(), upload["timestamp"], *(m["sent_at"] for m in upload["messages"] if "sent_at" in m)):
+        for text in (
+            *stamps.values(),
+            upload["timestamp"],
+            *(m["sent_at"] for m in upload["messages"] if "sent_at" in m),
+        ):
             try:
                 moment(text)
             except ValueError as error:

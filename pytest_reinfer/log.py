@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
@@ -17,21 +16,31 @@ MOST = 10_000  # so many requests are remembered; of more, the latest
 SHOWN = 20  # so many of them a failure shows
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
+class LoggedRequest(NamedTuple):
     """One request that reached the tenant, and what came of it.
 
-    `path` is percent-decoded, `query` maps each name to its values, `status`, `route` and `permission` are None where
-    there was no answer, no match, or no permission granted. `body` is what was sent, or None where it was longer than the log keeps.
+    `target` is the path as it was sent, `arguments` the query string; `status`, `route` and `permission` are None where
+    there was no answer, no match, or no permission granted. `body` is what was sent, None where it was longer than the
+    log keeps.
     """
 
     method: str
-    path: str
-    query: dict[str, list[str]]
+    target: str
+    arguments: str
+    body: bytes | None
     status: int | None
     route: str | None
     permission: str | None
-    body: bytes | None = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded."""
+        return unquote(self.target)
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The names in the query, each with its values."""
+        return parse_qs(self.arguments, keep_blank_values=True)
 
     @property
     def json(self) -> Any:
@@ -57,18 +66,14 @@ class Log:
         self.forgotten = 0
 
     def add(self, request: Request, exchange: Exchange | None) -> None:
-        """Remember a request and what came of it, None where it got no answer; an answer's body is not kept."""
+        """Remember a request and what came of it, None where it got no answer; no header and no answer is kept."""
         self.forgotten += len(self._entries) == MOST
-        entry = LoggedRequest(
-            method=request.method,
-            path=unquote(request.path),
-            query=parse_qs(request.query, keep_blank_values=True) if request.query else {},
-            status=exchange.response.status if exchange else None,
-            route=exchange.route if exchange else None,
-            permission=exchange.permission if exchange else None,
-            body=request.body if len(request.body) <= self._body_bytes else None,
+        method, path, query, _, body = request
+        kept = body if len(body) <= self._body_bytes else None
+        status, route, permission = (
+            (exchange.response.status, exchange.route, exchange.permission) if exchange else (None, None, None)
         )
-        self._entries.append(entry)
+        self._entries.append(LoggedRequest(method, path, query, kept, status, route, permission))
 
     def clear(self) -> None:
         """Forget all requests."""

@@ -42,7 +42,9 @@ TENANT = pytest.StashKey["FakeTenant"]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and ini settings, all of them named after the plugin."""
     group = parser.getgroup("reinfer", "fake re:infer tenant (pytest-reinfer)")
-    group.addoption("--reinfer-seed", dest="reinfer_seed", type=int, help="seed of every fixture `reinfer` (default: 0)")
+    group.addoption(
+        "--reinfer-seed", dest="reinfer_seed", type=int, help="seed of every fixture `reinfer` (default: 0)"
+    )
     parser.addini("reinfer_seed", "seed of the fixture `reinfer`", default="0")
     parser.addini("reinfer_url", "where the tenant of the fixture `reinfer` answers", default="")
     parser.addini("reinfer_allow_hosts", "hosts of real tenants that tests may reach", type="linelist", default=[])

@@ -6,7 +6,7 @@ import hmac
 import json
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_reinfer import contract
 from pytest_reinfer.comments import Comments, Row
@@ -22,9 +22,12 @@ TICK = 1000  # microseconds between two changes: the service's own stamps are wh
 EVERYWHERE = "*"  # stands for every project, present and to come; no project can have this name
 
 
+ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def encode(value: Any) -> bytes:
     """JSON as the service sends it: UTF-8, nothing escaped that need not be."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return ENCODER.encode(value).encode()
 
 
 def marks(assigned: Sequence[JSON], predicted: Sequence[JSON]) -> bytes:
@@ -47,6 +50,10 @@ class Resource:
     """A project, source or dataset: the JSON that the API answers with, never changed in place."""
 
     fields: Mapping[str, Any] = field(repr=False)
+    data: bytes = field(init=False, repr=False, compare=False)  # the fields as they are sent
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", encode(self.fields))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.full_name!r}, id={self.id!r})"
@@ -78,7 +85,7 @@ class Resource:
 
     def as_json(self) -> JSON:
         """What the API answers for it, as a value of your own."""
-        own: JSON = json.loads(encode(self.fields))
+        own: JSON = json.loads(self.data)
         return own
 
 
@@ -128,8 +135,8 @@ class User:
     @property
     def headers(self) -> dict[str, str]:
         """What a request of this user carries."""
-        header = contract.convention("x-headers")["authorization"]
-        return {header["name"]: f"{header['scheme']} {self.token}"}
+        header = contract.header("authorization")
+        return {header.name: f"{header.scheme} {self.token}"}
 
     def may(self, permission: str, project: str) -> bool:
         """Whether the user has a permission, by its display name, in a project."""
@@ -153,7 +160,9 @@ class Tenant:
     names: dict[tuple[type[Resource], str], str] = field(default_factory=dict)  # kind and full name -> id
     users: dict[str, User] = field(default_factory=dict)
     comments: dict[str, Comments] = field(default_factory=dict)  # source id -> its comments
-    labelled: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)  # dataset, source -> comment -> marks
+    labelled: dict[tuple[str, str], dict[str, bytes]] = field(
+        default_factory=dict
+    )  # dataset, source -> comment -> marks
     model_tags: dict[str, dict[str, JSON]] = field(default_factory=dict)  # dataset id -> tag name -> tag
     own: set[object] = field(default_factory=set)  # the big tables that nobody else shares
 

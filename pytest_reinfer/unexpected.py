@@ -39,8 +39,10 @@ class Unexpected:
 
     def add(self, request: Request, what: str | None) -> None:
         """Remember a request and what became of it, where that is to be told."""
-        asked = _Asked(request.method, unquote(request.path), what or "")
-        if asked.what in self._told and (asked in self._asked or len(self._asked) < MOST):
+        if what is None or what not in self._told:
+            return
+        asked = _Asked(request.method, unquote(request.path), what)
+        if asked in self._asked or len(self._asked) < MOST:
             self._asked[asked] += 1
 
     def crash(self, request: Request, error: BaseException) -> None:
@@ -55,7 +57,9 @@ class Unexpected:
         if not asked:
             return None
         told = [_paragraph(request, times) for request, times in asked.items()]
-        error = UnexpectedRequests("The code under test asked the tenant for what it should not:\n\n" + "\n\n".join(told))
+        error = UnexpectedRequests(
+            "The code under test asked the tenant for what it should not:\n\n" + "\n\n".join(told)
+        )
         error.__cause__ = crash
         return error
 
@@ -65,12 +69,16 @@ def _paragraph(asked: _Asked, times: int) -> str:
     lines = {
         "unknown_route": ["The API has no such route: it answered 404."],
         "wrong_method": ["The API has this path, but not with this method: it answered 405."],
-        "unbuilt_route": ["The API has this route, but pytest-reinfer does not build it: the call raised RouteNotBuilt."],
+        "unbuilt_route": [
+            "The API has this route, but pytest-reinfer does not build it: the call raised RouteNotBuilt."
+        ],
         "crash": ["pytest-reinfer itself failed over this request: a bug of ours, its traceback is above."],
     }[asked.what]
     if asked.what != "crash":
         lines += ["The nearest routes:"]
-        lines += [f"  {route}{'' if route.built else '  (not built)'}" for route in contract.nearest(asked.method, asked.path)]
+        lines += [
+            f"  {route}{'' if route.built else '  (not built)'}" for route in contract.nearest(asked.method, asked.path)
+        ]
     remedy = {
         "unknown_route": 'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow").',
         "wrong_method": 'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow").',

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003 -- a NamedTuple reads its annotations
+from typing import Any, NamedTuple
 
 JSON = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request, as it reached the tenant.
 
     `path` starts below the tenant's base URL and is still percent-encoded; the names in `headers` are in lower case.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from pytest_reinfer.tenant import Tenant, User
-    from pytest_reinfer.wire import JSON
+from pytest_reinfer.tenant import Tenant, User
+from pytest_reinfer.wire import JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A permitted and valid request: path parameters as text, the body with the defaults of its schema."""
 
     tenant: Tenant
     user: User
-    path: dict[str, str]
+    path: Mapping[str, str]
     body: JSON

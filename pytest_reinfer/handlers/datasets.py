@@ -9,6 +9,8 @@ from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_reinfer.handlers.call import Call
     from pytest_reinfer.tenant import Dataset, Tenant
     from pytest_reinfer.wire import JSON
@@ -19,23 +21,23 @@ EXCLUSIVE = ("source_ids", "from", "to")  # the filters of an export that may no
 def list_datasets(call: Call) -> JSON:
     """Every dataset that the caller may see."""
     permission = str(contract.routes()["list_datasets"].permission)
-    return {"datasets": [each.fields for each in call.tenant.datasets.values() if call.user.may(permission, each.owner)]}
+    return _listed(each for each in call.tenant.datasets.values() if call.user.may(permission, each.owner))
 
 
 def list_project_datasets(call: Call) -> JSON:
     """The datasets of a project."""
     _project(call)
-    return {"datasets": [each.fields for each in call.tenant.datasets.values() if each.owner == call.path["project"]]}
+    return _listed(each for each in call.tenant.datasets.values() if each.owner == call.path["project"])
 
 
 def get_dataset(call: Call) -> JSON:
     """A dataset by its name."""
-    return {"dataset": _named(call).fields}
+    return {"dataset": _named(call).data}
 
 
 def get_dataset_by_id(call: Call) -> JSON:
     """A dataset by its id."""
-    return {"dataset": _identified(call).fields}
+    return {"dataset": _identified(call).data}
 
 
 def get_model_tags(call: Call) -> JSON:
@@ -54,20 +56,20 @@ def create_dataset(call: Call) -> JSON:
     _known_sources(tenant, given["source_ids"])
     copied_from = given.pop("copy_annotations_from", None)
     if copied_from is None:
-        return {"dataset": tenant.put_dataset(full_name, given).fields}
+        return {"dataset": tenant.put_dataset(full_name, given).data}
     original = tenant.datasets.get(copied_from)
     if original is None or not tenant.sees(call.user, original.owner):
         raise Refused("unknown_dataset_id", value=copied_from)
     dataset = tenant.put_dataset(full_name, given)
     copied = tenant.copy_annotations(original, dataset)
-    return {"dataset": tenant.datasets[dataset.id].fields, "num_copied": copied}
+    return {"dataset": tenant.datasets[dataset.id].data, "num_copied": copied}
 
 
 def update_dataset(call: Call) -> JSON:
     """Change the given fields of a dataset; lists are replaced, what is absent stays."""
     dataset, given = _named(call), call.body["dataset"]
     _known_sources(call.tenant, given.get("source_ids", ()))
-    return {"dataset": call.tenant.change_dataset(dataset, given).fields}
+    return {"dataset": call.tenant.change_dataset(dataset, given).data}
 
 
 def delete_dataset(call: Call) -> JSON:
@@ -108,6 +110,10 @@ def export_dataset(call: Call) -> JSON:
     if len(rows) > limit:
         page["continuation"] = export.continuation(tenant, dataset, rows[limit - 1], order_by)
     return page
+
+
+def _listed(datasets: Iterable[Dataset]) -> JSON:
+    return {"datasets": b"[" + b",".join(each.data for each in datasets) + b"]"}
 
 
 def _project(call: Call) -> None:

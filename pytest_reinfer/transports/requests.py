@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import http.client
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
@@ -55,7 +55,7 @@ class Door(responses.RequestsMock):
         """Send a request for the tenant through an adapter; `retries` is for mocks that play urllib3 themselves."""
         url = str(request.url)
         path, query = self.locate(url) or ("/", "")
-        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        headers = {name: _text(value) for name, value in request.headers.lower_items()}
         first: Response | ConnectionCut
         try:
             first = self.answer(
@@ -104,14 +104,39 @@ def _response(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: R
     """A response as `requests` has it when the body is read; the same attributes as `HTTPAdapter.build_response` sets."""
     response = requests.Response()
     response.status_code = answer.status
-    response.headers = CaseInsensitiveDict(answer.headers)
-    response.encoding = get_encoding_from_headers(response.headers)
-    response.raw = _raw(answer, request, b"")
+    response.headers = CaseInsensitiveDict()
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    response.encoding = _encoding(answer.headers.get("Content-Type"))
+    response.raw = _DrainedRaw(answer, request)
     response.reason = http.client.responses.get(answer.status, "")
     response.url = str(request.url)
     response.request = request
     vars(response).update(connection=adapter, _content=answer.body, _content_consumed=True)
     return response
+
+
+@cache
+def _encoding(content_type: str | None) -> str | None:
+    """The encoding that `requests` reads out of a content type."""
+    return get_encoding_from_headers(CaseInsensitiveDict({"Content-Type": content_type} if content_type else {}))
+
+
+class _DrainedRaw:
+    """What `response.raw` is after the body was read: made when somebody looks, which hardly anybody does."""
+
+    _original_response = None  # where `requests` looks for cookies, at every response
+
+    def __init__(self, answer: Response, request: requests.PreparedRequest) -> None:
+        self._answer = answer
+        self._request = request
+
+    @cached_property
+    def _made(self) -> HTTPResponse:
+        return _raw(self._answer, self._request, b"")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
 
 
 def _raw(answer: Response, request: requests.PreparedRequest, body: bytes, **kwargs: Any) -> HTTPResponse:
