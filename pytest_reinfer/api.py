@@ -1,4 +1,4 @@
-"""The one question: given this state and this request, what is the response?"""
+"""Answers the one question: given this state and this request, what is the response."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping  # noqa: TC003 -- a NamedTuple reads its annotations
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import jsonschema.protocols
     import jsonschema_rs
 
@@ -38,7 +39,7 @@ def documents() -> Mapping[str, JSON]:
 
 
 def node(ref: str) -> JSON:
-    """The schema at `ref`, such as `objects/common.json#/$defs/id`; references on the way and at its end are followed."""
+    """The schema at `ref`, such as `objects/common.json#/$defs/id`; references on the way are followed, the last too."""
     name, _, pointer = ref.partition("#")
     schema: Any = documents()[name]
     for step in [*pointer.split("/")[1:], None]:
@@ -144,7 +145,7 @@ def match(method: str, path: str) -> Match:
     """The route of a request.
 
     The path is percent-decoded first, so `acme%2Fsupport` is two segments, and slashes that stand together are one;
-    both as the live service does (`x-routing` in `schemas/api.json`).
+    both as the live service does (`x-behaviour` in `schemas/api.json`).
     """
     path = re.sub("/{2,}", "/", unquote(path))
     allowed: set[str] = set()
@@ -153,7 +154,8 @@ def match(method: str, path: str) -> Match:
         if found is not None:
             if method in methods:
                 route, parameters = methods[method], found.groupdict()
-                wrong = problem(f"routes/{route.name}.json#/properties/path", parameters) if route.built else None
+                checked = route.built and parameters
+                wrong = problem(f"routes/{route.name}.json#/properties/path", parameters) if checked else None
                 return Match(route, parameters, wrong, ())
             allowed.update(methods)
     return Match(None, {}, None, tuple(sorted(allowed)))
@@ -261,8 +263,9 @@ def _words(ref: str) -> jsonschema.protocols.Validator:
 
 def valid(ref: str, value: object) -> bool:
     """Whether a value fits the schema at `ref`."""
+    verdict = _verdict(ref)
     try:
-        return _verdict(ref).is_valid(value)
+        return verdict.is_valid(value)
     except (ValueError, TypeError):  # what is no JSON at all: too deep, a key that is no string, a lone surrogate
         return next(_words(ref).iter_errors(value), None) is None
 

@@ -1,4 +1,4 @@
-"""The pages of an export: which comments, where the next page goes on, and their JSON put together from stored parts."""
+"""The pages of an export: which comments, where the next page goes on, and their JSON from the stored parts."""
 
 from __future__ import annotations
 

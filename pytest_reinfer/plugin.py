@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 MARKER = (
     "reinfer(*, url=None, seed=None, unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536): "
     "how the fixture `reinfer` makes its tenant. url: where it answers; seed: what ids and generated content follow "
-    "from; unknown_routes, unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake does not "
-    "build; log_bodies: bytes of a request's body that are kept in `reinfer.requests`."
+    "from; unknown_routes, unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the "
+    "fake does not build; log_bodies: bytes of a request's body that are kept in `reinfer.requests`."
 )
 
 

@@ -53,7 +53,9 @@ class Resource:
     data: bytes = field(init=False, repr=False, compare=False)  # the fields as they are sent
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "data", encode(self.fields))
+        data = encode(self.fields)
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "fields", json.loads(data))  # nobody else's: what was given may change later
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.full_name!r}, id={self.id!r})"
@@ -284,7 +286,7 @@ class Tenant:
         return self.comments[source_id]
 
     def put_comments(self, source_id: str, uploads: Iterable[JSON]) -> list[Row]:
-        """Store comments with ids new to the source; `created_at` and `last_modified` are now, unless they are given."""
+        """Store comments with ids new to the source; `created_at` and `last_modified` are now, unless given."""
         table = self.comments_to_change(source_id)
         rows = [
             row_of(source_id, upload, number, self.tick())

@@ -83,8 +83,8 @@ def _paragraph(asked: _Asked, times: int) -> str:
         "unknown_route": 'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow").',
         "wrong_method": 'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow").',
         "unbuilt_route": (
-            "To go on, stub this URL with `responses`: a stub of the test's own wins over the tenant. Or, where the code "
-            'under test may see the exception, mark the test @pytest.mark.reinfer(unbuilt_routes="allow").'
+            "To go on, stub this URL with `responses`: a stub of the test's own wins over the tenant. Or, where the "
+            'code under test may see the exception, mark the test @pytest.mark.reinfer(unbuilt_routes="allow").'
         ),
         "crash": "",
     }[asked.what]

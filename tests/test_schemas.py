@@ -31,8 +31,8 @@ CONSTRAINTS = {
 }
 ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly"}
-OF_ROUTES = {"x-route", "x-permission", "x-errors"}
-OF_API = {"x-servers", "x-headers", "x-permissions", "x-errors", "x-unbuilt", "x-max-body"}
+OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour"}
+OF_API = {"x-servers", "x-headers", "x-permissions", "x-errors", "x-unbuilt", "x-max-body", "x-behaviour"}
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 
 DOCUMENTED_DATASET = {
@@ -99,6 +99,7 @@ def evidence_given(name: str) -> Iterator[tuple[str, str]]:
     for pointer, node in nodes(name):
         for keyword, evidence in node.get("x-evidence", {}).items():
             yield f"{pointer}/x-evidence/{keyword}", evidence
+    yield from ((entry["rule"], entry["evidence"]) for entry in load(name).get("x-behaviour", ()))
     if name == "api.json":
         api = load(name)
         for table in ("x-headers", "x-permissions", "x-errors"):

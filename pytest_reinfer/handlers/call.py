@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_reinfer.tenant import Tenant, User
-from pytest_reinfer.wire import JSON
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_reinfer.tenant import Tenant, User
+    from pytest_reinfer.wire import JSON
 
 
 class Call(NamedTuple):

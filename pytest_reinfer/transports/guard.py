@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ReachedForTenant(RuntimeError):  # noqa: N818 -- it is what happened
-    """Somebody was about to resolve the host name of a tenant. No OSError: no client takes it for a network's failure."""
+    """Somebody was about to resolve the host name of a tenant. No OSError: no client takes it for the network's."""
 
 
 @cache

@@ -50,7 +50,7 @@ class Door(responses.RequestsMock):
         self.answer = answer
 
     def _on_request(
-        self, adapter: HTTPAdapter, request: requests.PreparedRequest, *, retries: Any = None, **kwargs: Any
+        self, adapter: HTTPAdapter, request: requests.PreparedRequest, *, retries: Any = None, **kwargs: Any  # noqa: ARG002 -- as in responses
     ) -> requests.Response:
         """Send a request for the tenant through an adapter; `retries` is for mocks that play urllib3 themselves."""
         url = str(request.url)
@@ -101,7 +101,7 @@ def _is_plain(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: R
 
 
 def _response(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: Response) -> requests.Response:
-    """A response as `requests` has it when the body is read; the same attributes as `HTTPAdapter.build_response` sets."""
+    """A response as `requests` has it when the body is read: what `HTTPAdapter.build_response` sets, and the body."""
     response = requests.Response()
     response.status_code = answer.status
     response.headers = CaseInsensitiveDict()
@@ -218,7 +218,7 @@ def _has_stub(mock: responses.RequestsMock, request: requests.PreparedRequest, k
 
 
 def _mock_send(door: Door) -> Callable[[Link], Callable[..., Any]]:
-    """What a `requests_mock` adapter does with a request: its stubs first, then the session's own way, to the tenant."""
+    """What a `requests_mock` adapter does with a request: its stubs first, then the session's own way to us."""
 
     def make(link: Link) -> Callable[..., Any]:
         from requests_mock.adapter import _RunRealHTTP  # noqa: PLC0415

@@ -1,0 +1,141 @@
+"""What all tests share: a tenant, one way to send over every door, and a contract that every answer is held against."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from pytest_reinfer import FakeTenant, api, contract
+from pytest_reinfer.wire import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_reinfer.tenant import Tenant, User
+    from pytest_reinfer.wire import Exchange
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True)
+def _every_answer_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = api.answer
+
+    def checked(tenant: Tenant, request: Request) -> Exchange:
+        exchange = answer(tenant, request)
+        if exchange.response.body:
+            body = json.loads(exchange.response.body)
+            ok = exchange.response.status == 200
+            ref = f"routes/{exchange.route}.json#/properties/response" if ok else "objects/error.json"
+            assert contract.problem(ref, body) is None
+        return exchange
+
+    monkeypatch.setattr(api, "answer", checked)
+
+
+@pytest.fixture
+def tenant() -> Iterator[FakeTenant]:
+    with FakeTenant(unknown_routes="allow", unbuilt_routes="allow") as tenant:
+        yield tenant
+
+
+@dataclass
+class Answer:
+    """An answer, whatever door it came through."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def message(self) -> str:
+        assert self.json["status"] == "error"
+        return str(self.json["message"])
+
+
+Send = "Callable[..., Answer]"
+
+
+def _through_requests(tenant: FakeTenant, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    response = requests.request(method, tenant.url + path, headers=headers, data=body)
+    return Answer(response.status_code, dict(response.headers), response.content)
+
+
+def _directly(tenant: FakeTenant, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    parts = urlsplit(path)
+    lower = {name.lower(): value for name, value in headers.items()}
+    return Answer(*tenant.answer(Request(method, parts.path, parts.query, lower, body)))
+
+
+@pytest.fixture(params=[_through_requests, _directly], ids=["requests", "direct"])
+def send(request: pytest.FixtureRequest, tenant: FakeTenant) -> Callable[..., Answer]:
+    """Send to the tenant as its administrator or `user`: `json` as a value, or `body` in bytes."""
+
+    def send(
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        body: bytes | None = None,
+        user: User | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        if headers is None:
+            headers = dict((user or tenant).headers)
+        if json is not None or body is not None:
+            headers.setdefault("Content-Type", "application/json")
+        sent = body if body is not None else b"" if json is None else _dumps(json)
+        answer: Answer = request.param(tenant, method, path, headers, sent)
+        return answer
+
+    return send
+
+
+def _dumps(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+@pytest.fixture
+def refused(tenant: FakeTenant, send: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Send what the tenant must refuse, and see that nothing has changed."""
+
+    def refused(status: int, *args: Any, **kwargs: Any) -> Answer:
+        before = everything(tenant)
+        answer = send(*args, **kwargs)
+        assert answer.status == status, answer
+        assert everything(tenant) == before
+        return answer
+
+    return refused
+
+
+def ask(tenant: FakeTenant, method: str, path: str, json: Any = None) -> Answer:
+    """Ask a tenant as its administrator, without a client."""
+    headers = {**tenant.headers, "Content-Type": "application/json"}
+    return _directly(tenant, method, path, headers, b"" if json is None else _dumps(json))
+
+
+def everything(tenant: FakeTenant) -> Any:
+    """All that a tenant holds, to be compared."""
+    state = tenant.snapshot()
+    return (
+        [each.fields for table in (state.projects, state.sources, state.datasets) for each in table.values()],
+        {source_id: (list(table.rows.values()), table.orders) for source_id, table in state.comments.items()},
+        state.labelled,
+        state.model_tags,
+        state.users,
+    )
+
+
+def comment(comment_id: str, timestamp: str = "2024-01-01T00:00:00Z", **fields: Any) -> dict[str, Any]:
+    """A small comment to upload."""
+    return {"id": comment_id, "timestamp": timestamp, "messages": [{"body": {"text": comment_id}}], **fields}
