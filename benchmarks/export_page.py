@@ -26,7 +26,7 @@ def measure(report: harness.Report) -> None:
     def check(got: Any) -> bool:
         return same(got) and len(got["comments"]) == PAGE
 
-    samples = harness.compare(floor, others, seconds=report.seconds(50, 9), batch=0.015, check=check)
+    samples = harness.compare(floor, others, seconds=report.seconds(40, 5), batch=0.015, check=check)
     harness.ratios(samples, peers.FLOOR)
     report.target("ours over the floor", samples[peers.OURS].ratio, 1.08)
 

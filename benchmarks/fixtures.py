@@ -124,7 +124,7 @@ def measure(report: harness.Report) -> None:
     for name in CASES.keys() - cases.keys():
         print(f"({CASES[name].package} is not installed: left out)")
     with tempfile.TemporaryDirectory() as name:
-        write(Path(name), cases, 8 if report.quick else 40)
+        write(Path(name), cases, 6 if report.quick else 40)
         times = run(Path(name))
     blocks: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for test, seconds in times:

@@ -61,7 +61,7 @@ def measure(report: harness.Report) -> None:
     session = requests.Session()
     session.headers.update(tenant.headers)
     for what, asked in (("the same path", urls[:1]), ("a new path", urls)):
-        samples = grow(tenant, session, asked, report.seconds(12, 2.5))
+        samples = grow(tenant, session, asked, report.seconds(9, 2))
         print(f"GET a dataset, {what} each time; {', '.join(f'{name}: {len(t)}' for name, t in tables().items())}")
         harness.ratios(samples, ONE)
         for name in (ALL, MORE):

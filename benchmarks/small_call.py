@@ -11,7 +11,7 @@ def measure(report: harness.Report) -> None:
     exchange = peers.Exchange(tenant, "/api/v1/datasets/acme/support")
     print(f"GET {exchange.path}, answered with {len(exchange.answer())} bytes; one session, its answers parsed.")
     floor, others, check = peers.everyone(exchange)
-    samples = harness.compare(floor, others, seconds=report.seconds(50, 9), check=check)
+    samples = harness.compare(floor, others, seconds=report.seconds(35, 4), check=check)
     harness.ratios(samples, peers.FLOOR)
     ours = samples[peers.OURS].ratio
     report.target("ours over the floor", ours, 1.15)

@@ -176,7 +176,7 @@ def nearest(method: str, path: str, most: int = 3) -> list[Route]:
     def likeness(route: Route) -> float:
         segments = path.split("/")
         filled = [
-            given if "{" in wanted else wanted
+            given if wanted.startswith("{") else wanted
             for wanted, given in zip(route.path.split("/"), [*segments, *[""] * 20], strict=False)
         ]
         return SequenceMatcher(None, path, "/".join(filled)).ratio() + 0.05 * (route.method == method)

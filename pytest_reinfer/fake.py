@@ -53,7 +53,7 @@ class FakeTenant:
         log_bodies: int = 65_536,
     ) -> None:
         self.url = (url or contract.convention("x-servers")[0]["url"].format(domain="acme")).rstrip("/")
-        self._place = _place(self.url)
+        self._place = _place(self.url)  # tells other ways to write it
         self._lock = threading.RLock()
         self._state = Tenant(seed=seed)
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
@@ -73,7 +73,7 @@ class FakeTenant:
         if self._doors is not None:
             raise RuntimeError(f"{self!r} is open already.")
         with ExitStack() as stack:
-            stack.enter_context(guard.guarding(self.url))
+            stack.enter_context(guard.guarding(self.url, self._unexpected.stop))
             stack.enter_context(requests.opened(self.locate, self.answer))
             self._doors = stack.pop_all()
         return self
@@ -103,16 +103,17 @@ class FakeTenant:
 
     def locate(self, url: str) -> tuple[str, str] | None:
         """Path (percent-encoded, below the tenant's URL) and query of a URL; None if it is not this tenant's."""
-        prefix = self.url
-        if not url.startswith(prefix):  # the same place may be written otherwise
-            parts = urlsplit(url)
-            if _place(url)[:2] != self._place[:2]:
-                return None
-            url = prefix + parts.path[len(self._place[2]) :] + (f"?{parts.query}" if parts.query else "")
-            if not parts.path.startswith(self._place[2]):
-                return None
-        path, _, query = url[len(prefix) :].partition("#")[0].partition("?")
-        return (path or "/", query) if path[:1] in ("", "/") else None
+        end = len(self.url)
+        if url.startswith(self.url) and url[end : end + 1] == "/":  # as nearly every client writes it
+            path, _, query = url[end:].partition("#")[0].partition("?")
+            return path, query
+        try:
+            scheme, host, path = _place(url)
+        except ValueError:  # no http at all
+            return None
+        if (scheme, host) != self._place[:2] or not f"{path}/".startswith(f"{self._place[2]}/"):
+            return None
+        return path[len(self._place[2]) :] or "/", urlsplit(url).query
 
     def answer(self, request: Request) -> Response:
         """Answer one request; whatever reaches the tenant comes through here.
@@ -507,7 +508,7 @@ def _place(url: str) -> tuple[str, tuple[str | None, int | None], str]:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"A tenant's URL starts with http:// or https:// and a host, not as {url!r} does.")
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    return parts.scheme, (parts.hostname.lower(), port), parts.path.rstrip("/")
+    return parts.scheme, (parts.hostname.lower(), port), parts.path
 
 
 def _check(what: str, ref: str, value: object) -> None:

@@ -98,9 +98,7 @@ class Log:
         lines = [f"  {number}. {entry}" for number, entry in enumerate(shown, start=hidden + 1)]
         return "\n".join([f"  ... {hidden} earlier ones"] * bool(hidden) + lines) or "  nothing"
 
-    def assert_requested(
-        self, route: str | None, times: int | None, expected: dict[str, Any]
-    ) -> list[LoggedRequest]:
+    def assert_requested(self, route: str | None, times: int | None, expected: dict[str, Any]) -> list[LoggedRequest]:
         """The requests of a route that have the expected attributes; AssertionError unless there are as many as asked."""
         found = [entry for entry in self if not _differences(entry, route, expected)]
         if len(found) == times if times is not None else found:

@@ -35,6 +35,7 @@ class Unexpected:
                 raise ValueError(f"unknown_routes and unbuilt_routes are 'fail' or 'allow', not {policy!r}.")
         self._told = {what for what, policy in allowed.items() if policy == "fail"} | {"crash"}
         self._asked: Counter[_Asked] = Counter()
+        self._stopped: list[str] = []
         self._crash: BaseException | None = None
 
     def add(self, request: Request, what: str | None) -> None:
@@ -45,6 +46,11 @@ class Unexpected:
         if asked in self._asked or len(self._asked) < MOST:
             self._asked[asked] += 1
 
+    def stop(self, message: str) -> None:
+        """Remember that somebody was kept from reaching the tenant's host over the network."""
+        if message not in self._stopped and len(self._stopped) < MOST:
+            self._stopped.append(message)
+
     def crash(self, request: Request, error: BaseException) -> None:
         """Remember that the fake itself failed over a request."""
         self._crash = self._crash or error
@@ -52,14 +58,14 @@ class Unexpected:
 
     def take(self) -> UnexpectedRequests | None:
         """The error that tells them, and nothing left to tell; None where there is nothing."""
-        asked, crash = self._asked, self._crash
-        self._asked, self._crash = Counter(), None
-        if not asked:
+        asked, stopped, crash = self._asked, self._stopped, self._crash
+        self._asked, self._stopped, self._crash = Counter(), [], None
+        if not asked and not stopped:
             return None
         told = [_paragraph(request, times) for request, times in asked.items()]
-        error = UnexpectedRequests(
-            "The code under test asked the tenant for what it should not:\n\n" + "\n\n".join(told)
-        )
+        if told:
+            told.insert(0, "The code under test asked the tenant for what it should not:")
+        error = UnexpectedRequests("\n\n".join(told + stopped))
         error.__cause__ = crash
         return error
 

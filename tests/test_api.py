@@ -40,7 +40,13 @@ def filled(route: contract.Route, tenant: FakeTenant) -> str:
 @each_route
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}, {"Authorization": "Bearer"}, {"X-Auth-Token": "{}"}],
+    [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer"},
+        {"X-Auth-Token": "{}"},
+    ],
     ids=str,
 )
 def test_a_request_without_a_good_token_is_401(
@@ -329,7 +335,9 @@ def test_text_of_any_script_comes_back_as_it_was_sent(send: Send) -> None:
     assert "Привет".encode() in answer.body
 
 
-def test_a_bug_of_ours_reaches_the_test_as_itself(tenant: FakeTenant, send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_ours_reaches_the_test_as_itself(
+    tenant: FakeTenant, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(contract, "takes_body", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         send("GET", "/api/v1/datasets")

@@ -44,7 +44,13 @@ def test_create_dataset_answers_with_all_documented_keys_and_the_defaults(send: 
 
 def test_create_dataset_keeps_what_is_given(tenant: FakeTenant, send: Send) -> None:
     source = tenant.add_source("acme/mail")
-    given = {"title": "T", "description": "D", "source_ids": [source.id], "model_family": "german", "has_sentiment": False}
+    given = {
+        "title": "T",
+        "description": "D",
+        "source_ids": [source.id],
+        "model_family": "german",
+        "has_sentiment": False,
+    }
     answer = send("PUT", SUPPORT, {"dataset": given})
     assert answer.json["dataset"].items() >= given.items()
     assert send("GET", SUPPORT).json == {"dataset": answer.json["dataset"], "status": "ok"}
@@ -53,7 +59,9 @@ def test_create_dataset_keeps_what_is_given(tenant: FakeTenant, send: Send) -> N
 
 def test_create_dataset_of_a_taken_name_is_409(send: Send, refused: Send) -> None:
     send("PUT", SUPPORT, {"dataset": {"title": "first"}})
-    assert refused(409, "PUT", SUPPORT, {"dataset": {"title": "second"}}).message == "Dataset already exists: acme/support"
+    assert (
+        refused(409, "PUT", SUPPORT, {"dataset": {"title": "second"}}).message == "Dataset already exists: acme/support"
+    )
 
 
 def test_create_dataset_in_no_project_is_404(refused: Send) -> None:
@@ -218,7 +226,10 @@ def test_a_dataset_may_be_called_as_a_route_is(tenant: FakeTenant, send: Send) -
 
 @pytest.mark.parametrize("by_id", [False, True])
 def test_delete_dataset_leaves_its_comments(
-    tenant: FakeTenant, send: Send, refused: Send, by_id: bool  # noqa: FBT001 -- a parameter
+    tenant: FakeTenant,
+    send: Send,
+    refused: Send,
+    by_id: bool,  # noqa: FBT001 -- a parameter
 ) -> None:
     source = tenant.add_source("acme/mail", comments=[comment("a")])
     dataset = tenant.add_dataset("acme/support", sources=[source])

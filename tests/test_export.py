@@ -322,7 +322,10 @@ def test_a_continuation_fixes_the_position_and_the_filters_apply_as_sent(ten: Fa
 
 
 def test_a_walk_goes_on_when_its_source_leaves_the_dataset(tenant: FakeTenant, send: Send) -> None:
-    sources = [tenant.add_source(f"acme/{name}", comments=[comment(name, JUNE[0]), comment(f"{name}2", JUNE[1])]) for name in "xy"]
+    sources = [
+        tenant.add_source(f"acme/{name}", comments=[comment(name, JUNE[0]), comment(f"{name}2", JUNE[1])])
+        for name in "xy"
+    ]
     tenant.add_dataset("acme/support", sources=sources)
     page = send("POST", EXPORT, {"limit": 1}).json
     gone = page["comments"][0]["comment"]["source_id"]
@@ -372,7 +375,9 @@ def test_a_walk_loses_nothing_and_gives_nothing_twice_while_comments_change(
     seen: list[tuple[str, str, str]] = []
     changes = iter(edits)
     for page in walk(partial(ask, tenant), limit=limit, order_by=order_by):
-        seen += [(each["comment"][order_by], each["comment"]["uid"], each["comment"]["id"]) for each in page["comments"]]
+        seen += [
+            (each["comment"][order_by], each["comment"]["uid"], each["comment"]["id"]) for each in page["comments"]
+        ]
         for what, name, moment in next(changes, ()):
             edit(tenant, source_id, what, name, moment)
             untouched.discard(name)

@@ -59,7 +59,9 @@ def test_generated_comments_are_labelled_and_given_ones_are_not() -> None:
     assert names
     assert names <= set(generated.labels)
     assert any(entry["predictions"]["labels"] for entry in entries)
-    flags = {(entry["comment"]["has_annotations"], bool(entry["annotations"]["labels"]["assigned"])) for entry in entries}
+    flags = {
+        (entry["comment"]["has_annotations"], bool(entry["annotations"]["labels"]["assigned"])) for entry in entries
+    }
     assert flags == {(True, True), (False, False)}
     given = tenant.add_dataset("acme/given", comments=[comment("a")])
     assert given.labels == ()
@@ -200,7 +202,11 @@ def uid(tenant: FakeTenant, source: str = "acme/support", name: str = "a") -> st
 
 
 WRONG: dict[str, tuple[Callable[[FakeTenant], Any], type[Exception], list[str]]] = {
-    "a project's name": (lambda t: t.add_project("a b"), ValueError, ["add_project", "'a b' does not match", "pattern"]),
+    "a project's name": (
+        lambda t: t.add_project("a b"),
+        ValueError,
+        ["add_project", "'a b' does not match", "pattern"],
+    ),
     "a project twice": (lambda t: t.add_project("acme"), ValueError, ["'acme' already"]),
     "a project's title": (lambda t: t.add_project("x", title="x" * 129), ValueError, ["is too long", "maxLength 128"]),
     "a name without a project": (lambda t: t.add_dataset("support"), ValueError, ["'project/name', not 'support'"]),
@@ -209,33 +215,105 @@ WRONG: dict[str, tuple[Callable[[FakeTenant], Any], type[Exception], list[str]]]
     "a dataset twice": (lambda t: t.add_dataset("acme/support"), ValueError, ["a dataset 'acme/support' already"]),
     "a dataset's field": (lambda t: t.add_dataset("new/x", titel="x"), ValueError, ["'titel'", "Allowed: title, "]),
     "a dataset's type": (lambda t: t.add_dataset("new/x", title=5), ValueError, ["value.title", "5 is not of type"]),
-    "a dataset's source": (lambda t: t.add_dataset("new/x", sources=["acme/x"]), LookupError, ["There are: acme/support, acme/other"]),
-    "a dataset's source id": (lambda t: t.add_dataset("new/x", source_ids=["0" * 16]), LookupError, ["0" * 16, "acme/other"]),
+    "a dataset's source": (
+        lambda t: t.add_dataset("new/x", sources=["acme/x"]),
+        LookupError,
+        ["There are: acme/support, acme/other"],
+    ),
+    "a dataset's source id": (
+        lambda t: t.add_dataset("new/x", source_ids=["0" * 16]),
+        LookupError,
+        ["0" * 16, "acme/other"],
+    ),
     "a dataset's label": (lambda t: t.add_dataset("new/x", labels=[""]), ValueError, ["label_defs[0].name"]),
-    "a dataset's comment": (lambda t: t.add_dataset("new/x", comments=[{"id": "a"}]), ValueError, ["comment 0", "required"]),
+    "a dataset's comment": (
+        lambda t: t.add_dataset("new/x", comments=[{"id": "a"}]),
+        ValueError,
+        ["comment 0", "required"],
+    ),
     "a source twice": (lambda t: t.add_source("acme/support"), ValueError, ["a source 'acme/support' already"]),
     "a source's field": (lambda t: t.add_source("new/x", colour="red"), ValueError, ["'colour'", "Allowed: title"]),
-    "a comment's field": (lambda t: t.add_comments("acme/support", [comment("c"), comment("d", body="x")]), ValueError, ["comment 1", "'body'", "Allowed: id, timestamp"]),
-    "a comment's message": (lambda t: t.add_comments("acme/support", [comment("c") | {"messages": [{"body": {"text": 5}}]}]), ValueError, ["value.messages[0].body.text", "5 is not of type 'string'"]),
+    "a comment's field": (
+        lambda t: t.add_comments("acme/support", [comment("c"), comment("d", body="x")]),
+        ValueError,
+        ["comment 1", "'body'", "Allowed: id, timestamp"],
+    ),
+    "a comment's message": (
+        lambda t: t.add_comments("acme/support", [comment("c") | {"messages": [{"body": {"text": 5}}]}]),
+        ValueError,
+        ["value.messages[0].body.text", "5 is not of type 'string'"],
+    ),
     "a comment's uid": (lambda t: t.add_comments("acme/support", [comment("c", uid="x")]), ValueError, ["'uid'"]),
-    "a comment's day": (lambda t: t.add_comments("acme/support", [comment("c", "2024-02-30")]), ValueError, ["'2024-02-30' is no moment"]),
-    "a comment's stamp": (lambda t: t.add_comments("acme/support", [comment("c", created_at="x")]), ValueError, ["created_at", "'x' does not match"]),
-    "a comment's property": (lambda t: t.add_comments("acme/support", [comment("c", user_properties={"x": "y"})]), ValueError, ["user_properties"]),
-    "a comment that is there": (lambda t: t.add_comments("acme/support", [comment("a")]), ValueError, ["['a'] already", "update_comment"]),
-    "a comment twice": (lambda t: t.add_comments("acme/support", [comment("c"), comment("c")]), ValueError, ["['c']", "twice"]),
-    "comments for no source": (lambda t: t.add_comments("acme/x", 5), LookupError, ["No source 'acme/x'", "acme/support"]),
-    "an update of nothing": (lambda t: t.update_comment("x.y", timestamp="2024-01-01"), LookupError, ["No comment 'x.y'"]),
+    "a comment's day": (
+        lambda t: t.add_comments("acme/support", [comment("c", "2024-02-30")]),
+        ValueError,
+        ["'2024-02-30' is no moment"],
+    ),
+    "a comment's stamp": (
+        lambda t: t.add_comments("acme/support", [comment("c", created_at="x")]),
+        ValueError,
+        ["created_at", "'x' does not match"],
+    ),
+    "a comment's property": (
+        lambda t: t.add_comments("acme/support", [comment("c", user_properties={"x": "y"})]),
+        ValueError,
+        ["user_properties"],
+    ),
+    "a comment that is there": (
+        lambda t: t.add_comments("acme/support", [comment("a")]),
+        ValueError,
+        ["['a'] already", "update_comment"],
+    ),
+    "a comment twice": (
+        lambda t: t.add_comments("acme/support", [comment("c"), comment("c")]),
+        ValueError,
+        ["['c']", "twice"],
+    ),
+    "comments for no source": (
+        lambda t: t.add_comments("acme/x", 5),
+        LookupError,
+        ["No source 'acme/x'", "acme/support"],
+    ),
+    "an update of nothing": (
+        lambda t: t.update_comment("x.y", timestamp="2024-01-01"),
+        LookupError,
+        ["No comment 'x.y'"],
+    ),
     "an update's field": (lambda t: t.update_comment(uid(t), colour="red"), ValueError, ["'colour'"]),
     "a deletion": (lambda t: t.delete_comments(uid(t), "x.y"), LookupError, ["'x.y'"]),
     "an annotation's dataset": (lambda t: t.annotate("acme/x", uid(t), []), LookupError, ["No dataset 'acme/x'"]),
-    "an annotation's comment": (lambda t: t.annotate("acme/support", uid(t, "acme/other", "b"), []), LookupError, ["none of the sources of acme/support"]),
-    "an annotation's label": (lambda t: t.annotate("acme/support", uid(t), [{"name": "A", "sentiment": 1}]), ValueError, ["annotate", "sentiment"]),
-    "a prediction": (lambda t: t.predict("acme/support", uid(t), {"A": 1.5}), ValueError, ["1.5 is greater than the maximum of 1"]),
-    "a prediction's key": (lambda t: t.predict("acme/support", uid(t), [{"name": "A"}]), ValueError, ["'probability' is a required property"]),
+    "an annotation's comment": (
+        lambda t: t.annotate("acme/support", uid(t, "acme/other", "b"), []),
+        LookupError,
+        ["none of the sources of acme/support"],
+    ),
+    "an annotation's label": (
+        lambda t: t.annotate("acme/support", uid(t), [{"name": "A", "sentiment": 1}]),
+        ValueError,
+        ["annotate", "sentiment"],
+    ),
+    "a prediction": (
+        lambda t: t.predict("acme/support", uid(t), {"A": 1.5}),
+        ValueError,
+        ["1.5 is greater than the maximum of 1"],
+    ),
+    "a prediction's key": (
+        lambda t: t.predict("acme/support", uid(t), [{"name": "A"}]),
+        ValueError,
+        ["'probability' is a required property"],
+    ),
     "a tag": (lambda t: t.tag_model("acme/support", "live", "5"), ValueError, ["'5' is not of type 'integer'"]),  # type: ignore[arg-type]
     "a user twice": (lambda t: t.add_user("ann", permissions=[]), ValueError, ["'ann' already"]),
-    "a permission": (lambda t: t.add_user("bob", permissions=["View lables"]), ValueError, ["'View lables'", "View labels"]),
-    "a permission's project": (lambda t: t.add_user("bob", permissions={"x": []}), LookupError, ["No project 'x'", "acme"]),
+    "a permission": (
+        lambda t: t.add_user("bob", permissions=["View lables"]),
+        ValueError,
+        ["'View lables'", "View labels"],
+    ),
+    "a permission's project": (
+        lambda t: t.add_user("bob", permissions={"x": []}),
+        LookupError,
+        ["No project 'x'", "acme"],
+    ),
     "permissions as text": (lambda t: t.add_user("bob", permissions="View labels"), TypeError, ["not the text"]),
     "a user who is not there": (lambda t: t.rotate_token("bob"), LookupError, ["There are: admin, ann"]),
     "an order": (lambda t: t.exported("acme/support", order_by="id"), ValueError, ["timestamp, created_at"]),
@@ -302,7 +380,9 @@ def test_what_was_given_is_copied() -> None:
 
 def test_the_comments_of_a_source_come_by_timestamp() -> None:
     tenant = FakeTenant()
-    tenant.add_source("acme/mail", comments=[comment("a", "2024-02-01T00:00:00Z"), comment("b", "2024-01-01T00:00:00Z")])
+    tenant.add_source(
+        "acme/mail", comments=[comment("a", "2024-02-01T00:00:00Z"), comment("b", "2024-01-01T00:00:00Z")]
+    )
     assert [each["id"] for each in tenant.comments("acme/mail")] == ["b", "a"]
 
 

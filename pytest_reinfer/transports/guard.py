@@ -53,8 +53,8 @@ def _among(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 @contextmanager
-def guarding(url: str) -> Iterator[None]:
-    """Refuse to resolve the host of a tenant's URL until the end."""
+def guarding(url: str, tell: Callable[[str], object]) -> Iterator[None]:
+    """Refuse to resolve the host of a tenant's URL until the end, and tell that it was asked for."""
     import socket  # noqa: PLC0415
 
     host = host_of(url)
@@ -62,7 +62,11 @@ def guarding(url: str) -> Iterator[None]:
     def make(link: Link) -> Callable[..., Any]:
         def getaddrinfo(name: Any, *args: Any, **kwargs: Any) -> Any:
             if link.open and host is not None:
-                refuse(name, (host,))
+                try:
+                    refuse(name, (host,))
+                except ReachedForTenant as reached:
+                    tell(str(reached))
+                    raise
             return link.previous(name, *args, **kwargs)
 
         return getaddrinfo

@@ -50,7 +50,12 @@ class Door(responses.RequestsMock):
         self.answer = answer
 
     def _on_request(
-        self, adapter: HTTPAdapter, request: requests.PreparedRequest, *, retries: Any = None, **kwargs: Any  # noqa: ARG002 -- as in responses
+        self,
+        adapter: HTTPAdapter,
+        request: requests.PreparedRequest,
+        *,
+        retries: Any = None,
+        **kwargs: Any,  # noqa: ARG002 -- as in responses
     ) -> requests.Response:
         """Send a request for the tenant through an adapter; `retries` is for mocks that play urllib3 themselves."""
         url = str(request.url)
@@ -139,9 +144,16 @@ class _DrainedRaw:
         return getattr(self._made, name)
 
 
+class _Body(BytesIO):
+    """The bytes of an answer, at an end where a body from a socket is: urllib3 reads a stream until it is closed."""
+
+    def isclosed(self) -> bool:
+        return self.closed or self.tell() == self.getbuffer().nbytes
+
+
 def _raw(answer: Response, request: requests.PreparedRequest, body: bytes, **kwargs: Any) -> HTTPResponse:
     return HTTPResponse(
-        body=BytesIO(body),
+        body=_Body(body),
         headers=answer.headers,
         status=answer.status,
         version=11,

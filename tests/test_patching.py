@@ -1,0 +1,71 @@
+"""Replacements of one attribute that end in any order."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import permutations
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_reinfer.patching import Link, replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Owner:
+    """Somebody else's class."""
+
+    def call(self) -> str:
+        return "real"
+
+
+def adding(letter: str) -> Callable[[Link], Callable[..., Any]]:
+    def make(link: Link) -> Callable[..., Any]:
+        def call(self: Owner) -> str:
+            inner: str = link.previous(self)
+            return letter + inner if link.open else inner
+
+        return call
+
+    return make
+
+
+@pytest.mark.parametrize("order", permutations(range(3)))
+def test_replacements_end_in_any_order_and_leave_nothing(order: tuple[int, ...]) -> None:
+    real = Owner.call
+    stacks = []
+    for letter in "abc":
+        stack = ExitStack()
+        stack.enter_context(replaced(Owner, "call", adding(letter)))
+        stacks.append(stack)
+    left = "cba"
+    for index in order:
+        assert Owner().call() == left + "real"
+        stacks[index].close()
+        left = left.replace("abc"[index], "")
+    assert Owner.call is real
+
+
+def test_a_foreign_patch_that_outlasts_ours_restores_something_that_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Owner.call
+    ours = ExitStack()
+    ours.enter_context(replaced(Owner, "call", adding("a")))
+    patched = Owner.call
+    Owner.call = lambda self: "f" + patched(self)  # type: ignore[method-assign]
+    assert Owner().call() == "fareal"
+    ours.close()
+    assert Owner().call() == "freal"
+    Owner.call = patched  # type: ignore[method-assign] # as the foreign patch restores what it found
+    assert Owner().call() == "real"
+    with replaced(Owner, "call", adding("b")):
+        assert Owner().call() == "breal"
+    assert Owner.call is real
+
+
+def test_an_error_inside_ends_the_replacement() -> None:
+    real = Owner.call
+    with pytest.raises(ZeroDivisionError), replaced(Owner, "call", adding("a")):
+        _ = 1 / 0
+    assert Owner.call is real

@@ -1,0 +1,447 @@
+"""The plugin, as a user's session sees it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _plain_session(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini(
+        "[pytest]\nfilterwarnings = error\naddopts = -p pytest_reinfer.plugin -p no:cacheprovider --strict-markers"
+    )
+
+
+CALL = "import requests, os, pytest\n"
+
+
+def test_the_fixture_gives_a_fresh_tenant_to_each_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+@pytest.mark.parametrize("turn", range(3))
+def test_export(reinfer, turn):
+    assert reinfer.datasets == ()
+    assert len(reinfer.requests) == 0
+    dataset = reinfer.add_dataset("acme/support", comments=3)
+    assert dataset.id == "ID"
+    url = reinfer.url + "/api/v1/datasets/acme/support/export"
+    assert len(requests.post(url, json={}, headers=reinfer.headers).json()["comments"]) == 3
+""".replace("ID", _first_dataset_id())
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=3)
+
+
+def _first_dataset_id() -> str:
+    from pytest_reinfer import FakeTenant  # noqa: PLC0415
+
+    return FakeTenant().add_dataset("acme/support", comments=3).id
+
+
+def test_endpoint_and_token_stand_in_the_environment_while_a_test_runs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REINFER_TOKEN", "of a real tenant")
+    monkeypatch.delenv("REINFER_ENDPOINT", raising=False)
+    pytester.makepyfile(
+        CALL
+        + """
+def test_inside(reinfer):
+    assert (os.environ["REINFER_ENDPOINT"], os.environ["REINFER_TOKEN"]) == (reinfer.url, reinfer.token)
+
+def test_outside():
+    assert os.environ["REINFER_TOKEN"] == "of a real tenant"
+    assert "REINFER_ENDPOINT" not in os.environ
+"""
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (
+            "/api/v1/datset/acme",
+            ["GET /api/v1/datset/acme  (2 times)", "*no such route*404*", "*GET /api/v1/datasets/{project}"],
+        ),
+        (
+            "/api/v1/datasets/a/b/export",
+            ["*not with this method*405*", "*POST /api/v1/datasets/{project}/{dataset_name}/export*"],
+        ),
+        ("/api/v1/sources", ["*does not build it*", "*GET /api/v1/sources  (not built)*", "*stub this URL*"]),
+    ],
+)
+def test_a_request_that_no_test_should_make_fails_it_even_if_the_code_swallows_it(
+    pytester: pytest.Pytester, path: str, told: list[str]
+) -> None:
+    pytester.makepyfile(
+        CALL
+        + f"""
+def ask(reinfer):
+    for _ in range(2):
+        try:
+            requests.get(reinfer.url + {path!r}, headers=reinfer.headers)
+        except Exception:
+            pass
+
+def test_it(reinfer):
+    ask(reinfer)
+
+@pytest.mark.reinfer(unknown_routes="allow", unbuilt_routes="allow")
+def test_allowed(reinfer):
+    ask(reinfer)
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["The code under test asked the tenant for what it should not:", "*(2 times)"])
+    result.stdout.fnmatch_lines(told)
+    result.stdout.fnmatch_lines(["*@pytest.mark.reinfer(un*_routes=*allow*)*"])
+    assert "plugin.py" not in result.stdout.str()
+
+
+def test_a_test_that_fails_by_itself_tells_the_requests_beside_its_failure_once(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+def test_it(reinfer):
+    requests.get(reinfer.url + "/api/v1/nowhere", headers=reinfer.headers)
+    assert 1 == 2
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E       assert 1 == 2", "*reinfer call*", "GET /api/v1/nowhere"])
+    assert result.stdout.str().count("asked the tenant for what it should not") == 1
+
+
+def test_a_request_made_while_fixtures_end_is_told_as_well(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+@pytest.fixture
+def client(reinfer):
+    yield
+    requests.get(reinfer.url + "/api/v1/nowhere", headers=reinfer.headers)
+
+def test_it(client):
+    pass
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*GET /api/v1/nowhere*"])
+
+
+def test_a_bug_of_the_fake_fails_the_test_though_the_code_swallows_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+def test_it(reinfer, monkeypatch):
+    monkeypatch.setattr("pytest_reinfer.contract.match", lambda *_: 1 / 0)
+    try:
+        requests.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers)
+    except Exception:
+        pass
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*ZeroDivisionError*", "*pytest-reinfer itself failed over this request*"])
+
+
+# ------------------------------------------------------------------------------------------------------ settings
+
+
+def test_the_seed_comes_from_the_ini_the_marker_and_the_option_each_before_the_last(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+def test_ini(reinfer):
+    print("INI", reinfer.seed)
+
+@pytest.mark.reinfer(seed=5)
+class TestClass:
+    def test_marker(self, reinfer):
+        print("MARKER", reinfer.seed)
+
+    @pytest.mark.reinfer(seed=6)
+    def test_closer(self, reinfer):
+        print("CLOSER", reinfer.seed)
+"""
+    )
+    pytester.runpytest_inprocess("-s", "-o", "reinfer_seed=3").stdout.fnmatch_lines(
+        ["*INI 3", "*MARKER 5", "*CLOSER 6"]
+    )
+    pytester.runpytest_inprocess("-s", "--reinfer-seed=9").stdout.fnmatch_lines(["*INI 9", "*MARKER 9", "*CLOSER 9"])
+    pytester.runpytest_inprocess("-s").stdout.fnmatch_lines(["*INI 0"])
+
+
+def test_the_url_comes_from_the_ini_and_the_marker(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+def test_ini(reinfer):
+    assert reinfer.url == "https://one.example/x"
+
+@pytest.mark.reinfer(url="https://cloud.uipath.com/acme/prod/reinfer_")
+def test_marker(reinfer):
+    assert reinfer.url == os.environ["REINFER_ENDPOINT"] == "https://cloud.uipath.com/acme/prod/reinfer_"
+    assert requests.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers).ok
+"""
+    )
+    pytester.runpytest_inprocess("-o", "reinfer_url=https://one.example/x").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("marker", "told"),
+    [
+        ("reinfer(sed=5)", "*unexpected keyword argument 'sed'*"),
+        ("reinfer(5)", "*takes keywords only*"),
+        ("reinfer(unknown_routes='ignore')", "*'fail' or 'allow', not 'ignore'*"),
+        ("reinfer(url='acme')", "*starts with http*"),
+    ],
+)
+def test_a_marker_that_means_nothing_is_an_error(pytester: pytest.Pytester, marker: str, told: str) -> None:
+    pytester.makepyfile(f"import pytest\n@pytest.mark.{marker}\ndef test_it(reinfer): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([told])
+
+
+def test_a_long_body_is_kept_only_as_far_as_asked(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+@pytest.mark.reinfer(log_bodies=10)
+def test_it(reinfer):
+    reinfer.add_project("acme")
+    for title in ("", "x" * 20):
+        requests.put(reinfer.url + "/api/v1/datasets/acme/d", json={"dataset": {"title": title}}, headers=reinfer.headers)
+    with pytest.raises(ValueError, match="longer than the log keeps"):
+        reinfer.requests[-1].json
+"""
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_the_marker_and_the_fixtures_explain_themselves(pytester: pytest.Pytester) -> None:
+    pytester.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.reinfer(*, url=None, seed=None, *"])
+    pytester.makepyfile("def test_it(reinfer): pass")
+    listed = pytester.runpytest_inprocess("--fixtures").stdout
+    listed.fnmatch_lines(["reinfer -- *", "    A fresh fake re:infer tenant: *"])
+    listed.fnmatch_lines(["reinfer_setup *", "    What every tenant of the session starts with: *"])
+    pytester.runpytest_inprocess("--help").stdout.fnmatch_lines(["*--reinfer-seed=*"])
+
+
+def test_a_setup_runs_once_per_seed_and_each_test_has_its_own_tenant(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+import pytest
+
+@pytest.fixture(scope="session")
+def reinfer_setup():
+    def setup(tenant):
+        print("SETUP", tenant.seed)
+        tenant.add_dataset("acme/support", comments=20)
+    return setup
+"""
+    )
+    pytester.makepyfile(
+        CALL
+        + """
+@pytest.mark.parametrize("turn", range(3))
+def test_it(reinfer, turn):
+    assert len(reinfer.exported("acme/support")) == 20
+    uid = reinfer.exported("acme/support")[0]["comment"]["uid"]
+    reinfer.delete_comments(uid)
+    requests.delete(reinfer.url + "/api/v1/datasets/acme/support", headers=reinfer.headers).raise_for_status()
+
+@pytest.mark.reinfer(seed=1)
+def test_other(reinfer):
+    assert reinfer.seed == 1
+    assert len(reinfer.exported("acme/support")) == 20
+"""
+    )
+    result = pytester.runpytest_inprocess("-s")
+    result.assert_outcomes(passed=4)
+    assert result.stdout.str().count("SETUP 0") == 1
+    assert result.stdout.str().count("SETUP 1") == 1
+
+
+# --------------------------------------------------------------------------------------------------------- guard
+
+
+def test_the_guard_stops_whatever_no_tenant_serves_though_the_code_swallows_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import http.client, socket, threading, urllib.request
+import pytest, requests, urllib3
+
+CALLS = {
+    "requests": lambda host: requests.get(f"https://{host}/api/v1/datasets"),
+    "urllib3": lambda host: urllib3.request("GET", f"https://{host}/", retries=False),
+    "urllib": lambda host: urllib.request.urlopen(f"https://{host}/"),
+    "http.client": lambda host: http.client.HTTPSConnection(host).request("GET", "/"),
+    "socket": lambda host: socket.create_connection((host, 443)),
+    "bytes": lambda host: socket.getaddrinfo(host.encode(), 443),
+}
+
+@pytest.mark.parametrize("host", ["acme.reinfer.io", "ACME.Reinfer.IO.", "acme.reinfer.dev", "cloud.uipath.com"])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_told(call, host):
+    with pytest.raises(RuntimeError, match="where real tenants live"):
+        call(host)
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_swallowed(call):
+    try:
+        call("acme.reinfer.io")
+    except Exception:
+        pass
+
+def test_other_hosts_are_not_touched():
+    assert socket.getaddrinfo("localhost", 80)
+    assert socket.getaddrinfo(None, 80)
+
+def test_a_url_beside_the_tenants(reinfer):
+    with pytest.raises(RuntimeError, match="the URL is not below `reinfer.url`"):
+        requests.get("https://other.reinfer.io/api/v1/datasets")
+
+@pytest.mark.reinfer(url="https://corp.example/x")
+def test_own_host(reinfer):
+    with pytest.raises(RuntimeError):
+        socket.getaddrinfo("corp.example", 443)
+
+def test_own_host_later():
+    with pytest.raises(RuntimeError):
+        socket.getaddrinfo("corp.example", 443)
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(passed=1, failed=24 + 6 + 3)
+    result.stdout.fnmatch_lines(
+        ["*The thread 'MainThread' was about to reach acme.reinfer.io, where real tenants live.*"]
+    )
+
+
+def test_a_thread_that_outlives_its_test_is_stopped_and_named(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import threading, requests
+
+EVENT, DONE = threading.Event(), threading.Event()
+
+def late(url):
+    EVENT.wait()
+    try:
+        requests.get(url)
+    except Exception:
+        pass
+    DONE.set()
+
+def test_first(reinfer):
+    threading.Thread(target=late, args=(reinfer.url,), name="late exporter", daemon=True).start()
+
+def test_second():
+    EVENT.set()
+    DONE.wait()
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*The thread 'late exporter' was about to reach acme.reinfer.io*"])
+
+
+def test_a_host_may_be_allowed(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import socket, pytest
+
+def test_it():
+    with pytest.raises(OSError):
+        socket.getaddrinfo("acme.reinfer.io", -5)
+"""
+    )
+    pytester.runpytest_subprocess("-o", "reinfer_allow_hosts=*.Reinfer.io").assert_outcomes(passed=1)
+
+
+def test_the_guard_ends_with_the_session(pytester: pytest.Pytester) -> None:
+    import socket  # noqa: PLC0415
+
+    before = socket.getaddrinfo
+    pytester.makepyfile("import socket\ndef test_it(): assert hasattr(socket.getaddrinfo, 'reinfer_link')")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    assert socket.getaddrinfo is before
+
+
+# -------------------------------------------------------------------------------------------------- cost, company
+
+HEAVY = ("requests", "urllib3", "responses", "httpx", "jsonschema", "jsonschema_rs", "hypothesis", "faker")
+
+
+def test_being_installed_loads_nothing_heavy(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+import sys
+
+def test_it():
+    assert not [name for name in {HEAVY} if name in sys.modules]
+    assert len([name for name in sys.modules if name.startswith("pytest_reinfer")]) <= 3
+"""
+    )
+    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)
+
+
+def test_importing_the_package_loads_nothing_heavy(pytester: pytest.Pytester) -> None:
+    script = f"import pytest_reinfer, sys; assert not [name for name in {(*HEAVY, 'pytest')} if name in sys.modules]"
+    assert pytester.run(sys.executable, "-c", script).ret == 0
+
+
+def test_the_plugin_works_under_xdist_with_the_same_tenant_in_every_worker(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+@pytest.mark.parametrize("turn", range(8))
+def test_it(reinfer, turn, tmp_path_factory):
+    reinfer.add_dataset("acme/support", comments=5)
+    shared = tmp_path_factory.getbasetemp().parent / "seen.txt"
+    with shared.open("a") as file:
+        file.write(reinfer.token + reinfer.exported("acme/support")[0]["comment"]["uid"] + "\\n")
+    assert len(set(shared.read_text().split())) == 1
+"""
+    )
+    pytester.runpytest_subprocess("-p", "xdist", "-n2").assert_outcomes(passed=8)
+
+
+def test_the_fixture_works_in_a_unittest_class(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+import unittest
+
+class Test(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def _tenant(self, reinfer):
+        self.tenant = reinfer
+
+    def test_it(self):
+        assert requests.get(self.tenant.url + "/api/v1/datasets", headers=self.tenant.headers).ok
+
+    def test_unknown(self):
+        requests.get(self.tenant.url + "/api/v1/nowhere", headers=self.tenant.headers)
+"""
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1, failed=1)
+
+
+def test_a_wrong_seed_is_told_at_the_users_own_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(reinfer):\n    reinfer.add_dataset('acme/support', titel='x')  # the line")
+    result = pytester.runpytest_inprocess()
+    result.stdout.fnmatch_lines(
+        [">*reinfer.add_dataset('acme/support', titel='x')  # the line", "E*ValueError: add_dataset*"]
+    )
+    assert "fake.py" not in result.stdout.str()
