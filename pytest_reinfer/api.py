@@ -52,15 +52,16 @@ def answer(tenant: Tenant, request: Request) -> Exchange:
 
 
 def _payload(tenant: Tenant, request: Request, known: _Known, headers: dict[str, str]) -> JSON:
-    user = _caller(tenant, request)
     found = contract.match(request.method, request.path)
+    known.route = found.route
+    user = _caller(tenant, request)
     if found.allowed:
         allow = contract.header("allow")
         headers[allow.name] = allow.value.format(methods=", ".join(found.allowed))
         raise Refused("wrong_method")
     if found.route is None:
         raise Refused("unknown_route")
-    route = known.route = found.route
+    route = found.route
     if not route.built:
         raise RouteNotBuilt(
             f"{request.method} {request.path}: the API has this route, pytest-reinfer does not build it."
@@ -139,8 +140,11 @@ def _no_constant(name: str) -> Any:
 
 
 def _envelope(payload: JSON) -> bytes:
-    """The body of a success: the payload and `status`; values that are bytes are JSON already."""
-    body = b"{"
+    """The body of a success: the payload and `status`. Values that are bytes, or lists of bytes, are JSON already."""
+    parts = [b"{"]
     for key, value in payload.items():
-        body += b'"%b":%b,' % (key.encode(), value if isinstance(value, bytes) else encode(value))
-    return body + b'"status":"ok"}'
+        parts.append(b'"%b":' % key.encode())
+        parts += value if isinstance(value, list) else (value if isinstance(value, bytes) else encode(value),)
+        parts.append(b",")
+    parts.append(b'"status":"ok"}')
+    return b"".join(parts)

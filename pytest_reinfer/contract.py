@@ -39,7 +39,7 @@ def documents() -> Mapping[str, JSON]:
 
 
 def node(ref: str) -> JSON:
-    """The schema at `ref`, such as `objects/common.json#/$defs/id`; references on the way are followed, the last too."""
+    """The schema at `ref`, such as `objects/common.json#/$defs/id`; references on the way are followed."""
     name, _, pointer = ref.partition("#")
     schema: Any = documents()[name]
     for step in [*pointer.split("/")[1:], None]:
@@ -171,7 +171,7 @@ def nearest(method: str, path: str, most: int = 3) -> list[Route]:
     """The routes that look most like what was asked for, the likeliest first."""
     from difflib import SequenceMatcher  # noqa: PLC0415 -- only where a test has failed
 
-    path = unquote(path)
+    path = unquote(path).rstrip("/")
 
     def likeness(route: Route) -> float:
         segments = path.split("/")
@@ -228,6 +228,12 @@ def granted(permission: str) -> frozenset[str]:
     return frozenset({name}).union(*(granted(implied) for implied in table[name]["implies"]))
 
 
+@cache
+def every_permission() -> frozenset[str]:
+    """The display names of all permissions."""
+    return frozenset(convention("x-permissions"))
+
+
 # ------------------------------------------------------------------------------------------------- validation
 
 
@@ -252,16 +258,16 @@ def _verdict(ref: str) -> jsonschema_rs.Draft202012Validator:
 def _words(ref: str) -> jsonschema.protocols.Validator:
     """The validator whose sentences the service speaks."""
     import jsonschema  # noqa: PLC0415
-    from referencing import Registry, Resource  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
     registry: Registry[Any] = Registry().with_resources(
-        (BASE + name, Resource(schema, DRAFT202012)) for name, schema in documents().items()
+        (BASE + name, DRAFT202012.create_resource(schema)) for name, schema in documents().items()
     )
     return jsonschema.Draft202012Validator({"$ref": BASE + ref}, registry=registry)
 
 
-def valid(ref: str, value: object) -> bool:
+def valid(ref: str, value: Any) -> bool:
     """Whether a value fits the schema at `ref`."""
     verdict = _verdict(ref)
     try:
@@ -270,7 +276,7 @@ def valid(ref: str, value: object) -> bool:
         return next(_words(ref).iter_errors(value), None) is None
 
 
-def problem(ref: str, value: object) -> Problem | None:
+def problem(ref: str, value: Any) -> Problem | None:
     """What is wrong with a value by the schema at `ref`, or None: of several breaches the one `jsonschema` raises."""
     if valid(ref, value):
         return None
@@ -279,13 +285,15 @@ def problem(ref: str, value: object) -> Problem | None:
     breach = best_match(_words(ref).iter_errors(value))
     if breach is None:
         raise RuntimeError(f"jsonschema-rs refuses what jsonschema accepts, by {ref}: {value!r:.200}")
-    return Problem(breach.json_path, breach.message, _allowed(breach.schema))
+    return Problem(breach.json_path, breach.message, _allowed(breach.schema, str(breach.validator)))
 
 
-def _allowed(schema: Any) -> str:
-    """What a schema allows, in a few words."""
+def _allowed(schema: Any, broken: str) -> str:
+    """What a schema allows, in a few words; the message has the broken rule already, where it is a pattern."""
     if "properties" in schema:
         return ", ".join(schema["properties"])
+    if broken == "pattern" and "description" in schema:
+        return str(schema["description"]).rstrip(".")
     rules = ("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum")
     return ", ".join(f"{rule} {schema[rule]!r}" for rule in rules if rule in schema)
 

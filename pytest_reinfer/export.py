@@ -47,10 +47,10 @@ def pick(tenant: Tenant, dataset: Dataset, uids: Iterable[str], order_by: str, a
     return [row for row in sorted(rows, key=position) if after is None or position(row) > after]
 
 
-def entries(tenant: Tenant, dataset: Dataset, rows: Sequence[Row]) -> bytes:
-    """Exported comments as a JSON array."""
+def entries(tenant: Tenant, dataset: Dataset, rows: Sequence[Row]) -> list[bytes]:
+    """Exported comments as a JSON array, in parts to be joined."""
     if not rows:
-        return b"[]"
+        return [b"[]"]
     labelled = {
         source_id: tenant.labelled.get((dataset.id, source_id), {}).get for source_id in {row.source_id for row in rows}
     }
@@ -58,24 +58,26 @@ def entries(tenant: Tenant, dataset: Dataset, rows: Sequence[Row]) -> bytes:
     for row in rows:
         parts += (labelled[row.source_id](row.id, UNMARKED), row.data, b"},")
     parts[-1] = b"}]"
-    return b"".join(parts)
+    return parts
 
 
 def continuation(tenant: Tenant, dataset: Dataset, row: Row, order_by: str) -> str:
     """The token of the page that follows a comment: its moment, and 32 hex digits that find it though it be deleted."""
     head = f"{stamp(POSITION[order_by](row)[0])}.{row.source_id}{row.number:08x}"
-    return head + _check(tenant, dataset, head)
+    return head + _check(tenant, dataset, head, row.id)
 
 
 def position(tenant: Tenant, dataset: Dataset, token: str) -> Position:
     """Where a token says that the next page goes on; tokens that this dataset did not give out are refused."""
     found = CONTINUATION.fullmatch(token)
-    if found is None or not compare_digest(_check(tenant, dataset, token[:-8]), token[-8:]):
+    comments = tenant.comments.get(found["source"]) if found else None
+    if found is None or comments is None or int(found["number"], 16) >= len(comments.ids):
         raise Refused("bad_continuation", continuation=token)
-    comments = tenant.comments.get(found["source"])
-    last = "" if comments is None else comments.ids[int(found["number"], 16)]
+    last = comments.ids[int(found["number"], 16)]
+    if not compare_digest(_check(tenant, dataset, token[:-8], last), token[-8:]):
+        raise Refused("bad_continuation", continuation=token)
     return moment(found["stamp"]), found["source"], last
 
 
-def _check(tenant: Tenant, dataset: Dataset, head: str) -> str:
-    return tenant.digest("continuation", dataset.id, head, size=4)
+def _check(tenant: Tenant, dataset: Dataset, head: str, comment_id: str) -> str:
+    return tenant.digest("continuation", dataset.id, head, comment_id, size=4)

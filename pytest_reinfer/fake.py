@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from unittest.mock import ANY
 from urllib.parse import urlsplit
@@ -14,13 +16,12 @@ from pytest_reinfer.comments import POSITION, Row
 from pytest_reinfer.log import Log
 from pytest_reinfer.refusal import RouteNotBuilt
 from pytest_reinfer.stamps import moment, stamp
-from pytest_reinfer.tenant import EVERYWHERE, UNMARKED, Dataset, Project, Source, Tenant, User
+from pytest_reinfer.tenant import EVERYWHERE, UNMARKED, Dataset, Project, Resource, Source, Tenant, User, encode
 from pytest_reinfer.unexpected import Policy, Unexpected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from pytest_reinfer.log import LoggedRequest
+    from pytest_reinfer.patching import Replaced
     from pytest_reinfer.wire import JSON, Request, Response
 
     Found = TypeVar("Found")
@@ -57,9 +58,10 @@ class FakeTenant:
         self._lock = threading.RLock()
         self._state = Tenant(seed=seed)
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
-        self._doors: ExitStack | None = None
+        self._doors: list[Replaced] = []
         self.requests = Log(log_bodies)
-        self.add_user(ADMINISTRATOR, permissions=list(contract.convention("x-permissions")))
+        everything = {EVERYWHERE: contract.every_permission()}
+        self._state.users[ADMINISTRATOR] = User(ADMINISTRATOR, self._state.new_token(), everything)
 
     def __repr__(self) -> str:
         state = self._state
@@ -70,19 +72,17 @@ class FakeTenant:
     def __enter__(self) -> Self:
         from pytest_reinfer.transports import guard, requests  # noqa: PLC0415 -- costs 80 ms, and not every tenant opens
 
-        if self._doors is not None:
+        if self._doors:
             raise RuntimeError(f"{self!r} is open already.")
-        with ExitStack() as stack:
-            stack.enter_context(guard.guarding(self.url, self._unexpected.stop))
-            stack.enter_context(requests.opened(self.locate, self.answer))
-            self._doors = stack.pop_all()
+        doors = [guard.guard(self.url, self._unexpected.stop), *requests.doors(self.locate, self.answer)]
+        self._doors = [door.open() for door in doors]
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         __tracebackhide__ = True
-        if self._doors is not None:
-            self._doors.close()
-            self._doors = None
+        for door in reversed(self._doors):
+            door.close()
+        self._doors = []
         if kind is None:
             self.check()
 
@@ -158,7 +158,7 @@ class FakeTenant:
         with self._lock:
             self._new_name("add_source", Source, full_name, "source_name")
             _check("add_source", "objects/new_source.json", fields)
-            uploads = comments if isinstance(comments, int) else _uploads("add_source", comments)
+            uploads = _uploads("add_source", comments)
             source = self._put_source(full_name, fields)
             self._fill(source, uploads)
             return source
@@ -182,12 +182,13 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             self._new_name("add_dataset", Dataset, full_name, "dataset_name")
-            found = [self._find(Source, source) for source in sources]
-            uploads = comments if isinstance(comments, int) else _uploads("add_dataset", comments)
+            found = [self._find(Source, source) for source in _several("add_dataset", "sources", sources)]
+            uploads = _uploads("add_dataset", comments)
             if labels is None and isinstance(uploads, int) and uploads:
                 labels = seeding.labels(self._state, full_name)
             given = {"source_ids": [source.id for source in found], **fields}
             if labels is not None:
+                labels = _several("add_dataset", "labels", labels)
                 given["label_defs"] = [*fields.get("label_defs", ()), *({"name": name} for name in labels)]
             _check("add_dataset", "objects/new_dataset.json", given)
             unknown = [source_id for source_id in given["source_ids"] if source_id not in self._state.sources]
@@ -215,7 +216,7 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             found = self._find(Source, source)
-            uploads = comments if isinstance(comments, int) else _uploads("add_comments", comments)
+            uploads = _uploads("add_comments", comments)
             return tuple(row.uid for row in self._fill(found, uploads))
 
     def update_comment(self, uid: str, **fields: Any) -> None:
@@ -224,14 +225,16 @@ class FakeTenant:
         with self._lock:
             row = self._row(uid)
             old = {name: value for name, value in json.loads(row.data).items() if name in _upload_fields()}
-            (new,) = _uploads("update_comment", [{**old, **fields, "id": row.id}])
+            if "id" in fields:
+                raise ValueError("update_comment: the id of a comment cannot change.")
+            (new,) = _checked("update_comment", [{**old, **fields}])
             self._state.change_comment(row, {name: new[name] for name in fields})
 
     def delete_comments(self, *uids: str) -> None:
         """Delete comments from their sources, and so from every dataset."""
         __tracebackhide__ = True
         with self._lock:
-            for row in [self._row(uid) for uid in uids]:
+            for row in dict.fromkeys([self._row(uid) for uid in uids]):
                 self._state.drop_comment(row)
 
     def annotate(self, dataset: str | Dataset, uid: str, labels: Iterable[str | JSON]) -> None:
@@ -244,7 +247,10 @@ class FakeTenant:
         with self._lock:
             found, row = self._find(Dataset, dataset), self._row(uid, dataset)
             default = {"sentiment": "positive"} if found.has_sentiment else {}
-            assigned = [{"name": label, **default} if isinstance(label, str) else dict(label) for label in labels]
+            assigned = [
+                {"name": label, **default} if isinstance(label, str) else dict(label)
+                for label in _several("annotate", "labels", labels)
+            ]
             for label in assigned:
                 _check("annotate", "objects/label.json", label)
             self._state.put_labels(found, row, assigned=assigned)
@@ -257,11 +263,10 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             found, row = self._find(Dataset, dataset), self._row(uid, dataset)
-            pairs = getattr(labels, "items", None)
             predicted = (
-                [{"name": name, "probability": probability} for name, probability in pairs()]
-                if pairs is not None
-                else [dict(label) for label in labels]  # type: ignore[arg-type] # no mapping: objects
+                [{"name": name, "probability": probability} for name, probability in labels.items()]
+                if isinstance(labels, Mapping)
+                else _several("predict", "labels", labels)
             )
             for label in predicted:
                 _check("predict", "objects/predicted_label.json", label)
@@ -297,7 +302,7 @@ class FakeTenant:
             return user
 
     def rotate_token(self, user: str | User = ADMINISTRATOR) -> str:
-        """Give a user a new token; the old one is worth nothing from now on."""
+        """Give a user a new token; the old one is worth nothing from now on, also where `REINFER_TOKEN` holds it."""
         __tracebackhide__ = True
         with self._lock:
             old = self.user(user if isinstance(user, str) else user.username)
@@ -390,7 +395,7 @@ class FakeTenant:
         with self._lock:
             self._state = snapshot.fork()
 
-    def assert_requested(  # noqa: PLR0913 -- one per attribute of a request
+    def assert_requested(
         self,
         route: str | None = None,
         *,
@@ -398,7 +403,7 @@ class FakeTenant:
         method: Any = ANY,
         path: Any = ANY,
         query: Any = ANY,
-        json: Any = ANY,  # noqa: A002 -- as `requests` calls it
+        json: Any = ANY,
         status: Any = ANY,
         permission: Any = ANY,
     ) -> list[LoggedRequest]:
@@ -439,30 +444,29 @@ class FakeTenant:
 
     def _find(self, kind: type[Found], wanted: Any) -> Found:
         __tracebackhide__ = True
-        full_name = wanted.full_name if isinstance(wanted, (Source, Dataset, Project)) else wanted
-        table: Mapping[str, Any] = {
-            Project: self._state.projects,
-            Source: self._state.sources,
-            Dataset: self._state.datasets,
-        }[
-            kind  # type: ignore[index]
-        ]
-        found = table.get(full_name if kind is Project else self._state.names.get((kind, full_name), ""))  # type: ignore[arg-type]
-        if found is None:
-            raise LookupError(f"No {kind.__name__.lower()} {full_name!r}. {self._there_are(kind)}")
-        return found  # type: ignore[no-any-return]
+        full_name = wanted.full_name if isinstance(wanted, Resource) else wanted
+        for resource in self._all(kind):
+            if resource.full_name == full_name:
+                found: Found = resource
+                return found
+        raise LookupError(f"No {kind.__name__.lower()} {full_name!r}. {self._there_are(kind)}")
 
-    def _there_are(self, kind: type) -> str:
-        table: Mapping[str, Any] = {
-            Project: self._state.projects,
-            Source: self._state.sources,
-            Dataset: self._state.datasets,
-        }[kind]
-        names = [resource.full_name for resource in table.values()]
+    def _all(self, kind: type[object]) -> tuple[Any, ...]:
+        tables: Mapping[type[object], tuple[Any, ...]] = {
+            Project: self.projects,
+            Source: self.sources,
+            Dataset: self.datasets,
+        }
+        return tables[kind]
+
+    def _there_are(self, kind: type[object]) -> str:
+        names = [resource.full_name for resource in self._all(kind)]
         return f"There are: {', '.join(names)}." if names else "There are none yet."
 
     def _row(self, uid: str, dataset: str | Dataset | None = None) -> Row:
         __tracebackhide__ = True
+        if not isinstance(uid, str):
+            raise TypeError(f"A uid is a text, not {uid!r}.")
         row = self._state.find_comment(uid)
         if row is None:
             raise LookupError(f"No comment {uid!r}: a uid is the id of its source, a dot, and its own id.")
@@ -502,6 +506,7 @@ class FakeTenant:
         return self._state.put_comments(source.id, uploads)
 
 
+@lru_cache(maxsize=1024)
 def _place(url: str) -> tuple[str, tuple[str | None, int | None], str]:
     """Scheme, host with port, and path of a URL: what tells whether two URLs are the same place."""
     parts = urlsplit(url)
@@ -516,9 +521,22 @@ def _check(what: str, ref: str, value: object) -> None:
     __tracebackhide__ = True
     problem = contract.problem(ref, value)
     if problem is not None:
+        allowed = f" Allowed: {problem.allowed}." if problem.allowed else ""
+        raise ValueError(f"{what}: {problem.path.replace('$', 'the value', 1)}: {problem.message}.{allowed}")
+    try:
+        encode(value)
+    except UnicodeEncodeError as error:
         raise ValueError(
-            f"{what}: {problem.path.replace('$', 'the value', 1)}: {problem.message}. Allowed: {problem.allowed}."
-        )
+            f"{what}: {error.object[error.start]!r} is half a character, which no JSON can hold."
+        ) from None
+
+
+def _several(what: str, name: str, values: Iterable[Found]) -> list[Found]:
+    """The values of an argument that takes several; a text is one value, and not its letters."""
+    __tracebackhide__ = True
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{what}: {name} is a list, not {values!r}.")
+    return list(values)
 
 
 def _upload_fields() -> Mapping[str, Any]:
@@ -526,28 +544,37 @@ def _upload_fields() -> Mapping[str, Any]:
     return fields
 
 
-def _uploads(what: str, comments: Iterable[JSON]) -> list[JSON]:
+def _uploads(what: str, comments: int | Iterable[JSON]) -> int | list[JSON]:
+    """How many comments to generate, or upload objects."""
+    __tracebackhide__ = True
+    if isinstance(comments, int) and not isinstance(comments, bool):
+        if comments < 0:
+            raise ValueError(f"{what}: {comments} comments cannot be.")
+        return comments
+    return _checked(what, _several(what, "comments", comments))  # type: ignore[arg-type] # a bool is refused there
+
+
+def _checked(what: str, comments: list[JSON]) -> list[JSON]:
     """Upload objects with their defaults, each fit to be stored."""
     __tracebackhide__ = True
     uploads = []
     for number, comment in enumerate(comments):
+        where = f"{what}: comment {number}"
+        if not isinstance(comment, dict):
+            raise TypeError(f"{where}: a comment is an object, not {comment!r}.")
         stamps = {name: comment[name] for name in STAMPS if name in comment}
         upload = {name: value for name, value in comment.items() if name not in STAMPS}
-        where = f"{what}: comment {number}"
         for name, value in stamps.items():
             _check(f"{where}: {name}", "objects/common.json#/$defs/timestamp", value)
         _check(where, "objects/new_comment.json", upload)
-        for text in (
-            *stamps.values(),
-            upload["timestamp"],
-            *(m["sent_at"] for m in upload["messages"] if "sent_at" in m),
-        ):
+        sent = (message["sent_at"] for message in upload["messages"] if "sent_at" in message)
+        for text in (*stamps.values(), upload["timestamp"], *sent):
             try:
                 moment(text)
             except ValueError as error:
                 raise ValueError(f"{where}: {text!r} is no moment: {error}.") from None
         uploads.append(contract.with_defaults("objects/new_comment.json", upload) | stamps)
-    ids = [upload["id"] for upload in uploads]
-    if len(set(ids)) < len(ids):
-        raise ValueError(f"{what}: the ids {sorted({each for each in ids if ids.count(each) > 1})} stand there twice.")
+    twice = [name for name, times in Counter(upload["id"] for upload in uploads).items() if times > 1]
+    if twice:
+        raise ValueError(f"{what}: the ids {twice} stand there twice.")
     return uploads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
@@ -86,8 +86,12 @@ class Log:
     def __iter__(self) -> Iterator[LoggedRequest]:
         return iter(tuple(self._entries))
 
-    def __getitem__(self, index: int) -> LoggedRequest:
-        return self._entries[index]
+    @overload
+    def __getitem__(self, index: int) -> LoggedRequest: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[LoggedRequest]: ...
+    def __getitem__(self, index: int | slice) -> LoggedRequest | list[LoggedRequest]:
+        return list(self._entries)[index] if isinstance(index, slice) else self._entries[index]
 
     def __repr__(self) -> str:
         return f"<{len(self)} requests>\n{self._listing()}" if self._entries else "<0 requests>"
@@ -99,7 +103,7 @@ class Log:
         return "\n".join([f"  ... {hidden} earlier ones"] * bool(hidden) + lines) or "  nothing"
 
     def assert_requested(self, route: str | None, times: int | None, expected: dict[str, Any]) -> list[LoggedRequest]:
-        """The requests of a route that have the expected attributes; AssertionError unless there are as many as asked."""
+        """The requests of a route that are as expected; AssertionError unless there are as many as asked."""
         found = [entry for entry in self if not _differences(entry, route, expected)]
         if len(found) == times if times is not None else found:
             return found

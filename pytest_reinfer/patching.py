@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 LOCK = threading.Lock()  # of the replacing alone: two threads may open tenants at once
 
@@ -27,30 +26,50 @@ def _link(replacement: Any) -> Link | None:
     return getattr(replacement, "reinfer_link", None)
 
 
-@contextmanager
-def replaced(owner: Any, name: str, make: Callable[[Link], Callable[..., Any]]) -> Iterator[None]:
-    """Put `make(link)` in the place of an attribute until the end.
+class Replaced:
+    """Puts `make(link)` in the place of an attribute, from `open` to `close` or for a with block.
 
     Other patches, ours and foreign ones, may come and go meanwhile, also such as outlast this one: a replacement of
     ours is taken out of the chain where only ours stand above it, and else stays as a link that leads on.
     """
-    with LOCK:
-        current = getattr(owner, name)
-        while (below := _link(current)) is not None and not below.open:
-            current = below.previous
-        link = Link(current)
-        replacement = make(link)
-        replacement.reinfer_link = link  # type: ignore[attr-defined]
-        setattr(owner, name, replacement)
-    try:
-        yield
-    finally:
+
+    __slots__ = ("_link", "_make", "_name", "_owner")
+
+    def __init__(self, owner: Any, name: str, make: Callable[[Link], Callable[..., Any]]) -> None:
+        self._owner = owner
+        self._name = name
+        self._make = make
+        self._link: Link | None = None
+
+    def open(self) -> Self:
+        """Replace the attribute."""
+        with LOCK:
+            current = getattr(self._owner, self._name)
+            while (below := _link(current)) is not None and not below.open:
+                current = below.previous
+            self._link = link = Link(current)
+            replacement = self._make(link)
+            replacement.reinfer_link = link  # type: ignore[attr-defined] # a function takes attributes
+            setattr(self._owner, self._name, replacement)
+        return self
+
+    def close(self) -> None:
+        """Take the replacement out, or let it lead on."""
+        link = self._link
+        if link is None:
+            return
         with LOCK:
             link.open = False
-            above, current = None, getattr(owner, name)
+            above, current = None, getattr(self._owner, self._name)
             while (here := _link(current)) is not None and here is not link:
                 above, current = here, here.previous
             if here is link and above is None:
-                setattr(owner, name, link.previous)
+                setattr(self._owner, self._name, link.previous)
             elif here is link and above is not None:
                 above.previous = link.previous
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

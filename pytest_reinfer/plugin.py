@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reinfer.patching import Link, replaced
+from pytest_reinfer.patching import Link, Replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.tenant import Tenant
-
-    Setup = Callable[[FakeTenant], object]
 
 MARKER = (
     "reinfer(*, url=None, seed=None, unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536): "
@@ -35,8 +33,29 @@ class Guard:
     stopped: list[str]
 
 
-GUARD = pytest.StashKey[Guard]()
-TENANT = pytest.StashKey["FakeTenant"]()
+GUARD: pytest.StashKey[Guard] = pytest.StashKey()
+TENANT: pytest.StashKey[FakeTenant] = pytest.StashKey()
+ENVIRONMENT: pytest.StashKey[dict[str, str | None]] = pytest.StashKey()  # as it was before the test
+SNAPSHOTS: pytest.StashKey[dict[tuple[object, ...], Tenant]] = (
+    pytest.StashKey()
+)  # what the setup hooks made, by seed and hooks
+
+
+class Hooks:
+    """The hooks of the plugin, for conftest files."""
+
+    @pytest.hookspec
+    def pytest_reinfer_setup(self, tenant: FakeTenant) -> None:
+        """Fill the tenant that every test below this conftest starts with.
+
+        Called once per seed and not once per test: each test has a tenant of its own, which shares what it does not
+        change.
+        """
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks."""
+    pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,10 +75,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.addinivalue_line("markers", MARKER)
     allowed = tuple(config.getini("reinfer_allow_hosts"))
+    config.stash[SNAPSHOTS] = {}
     config.stash[GUARD] = guard = Guard(set(), allowed, [])
-    guarding = replaced(socket, "getaddrinfo", lambda link: _guarded(guard, link))
-    guarding.__enter__()
-    config.add_cleanup(lambda: guarding.__exit__(None, None, None))
+    config.add_cleanup(Replaced(socket, "getaddrinfo", lambda link: _guarded(guard, link)).open().close)
 
 
 def _guarded(guard: Guard, link: Link) -> Callable[..., Any]:
@@ -77,64 +95,53 @@ def _guarded(guard: Guard, link: Link) -> Callable[..., Any]:
     return getaddrinfo
 
 
-@pytest.fixture(scope="session")
-def reinfer_setup() -> Setup | None:
-    """What every tenant of the session starts with: override it to return a function that fills a `FakeTenant`.
-
-    The function runs once per seed and not once per test: each test gets a tenant of its own that shares what it does
-    not change.
-    """
-    return None
-
-
-@pytest.fixture(scope="session")
-def _reinfer_snapshots() -> dict[tuple[Setup, int], Tenant]:
-    """What `reinfer_setup` made, by seed."""
-    return {}
-
-
 @pytest.fixture
-def reinfer(
-    request: pytest.FixtureRequest,
-    reinfer_setup: Setup | None,
-    _reinfer_snapshots: dict[tuple[Setup, int], Tenant],
-) -> Iterator[FakeTenant]:
+def reinfer(request: pytest.FixtureRequest) -> Iterator[FakeTenant]:
     """A fresh fake re:infer tenant: what this test sends to `reinfer.url` by `requests` is answered in-process.
 
-    `REINFER_ENDPOINT` and `REINFER_TOKEN` are set to its `url` and `token` while the test runs.
+    `REINFER_ENDPOINT` and `REINFER_TOKEN` are set to its `url` and `token` until the test has ended. What every tenant
+    starts with can be told by the hook `pytest_reinfer_setup`, in a conftest.py.
     """
+    item = request.node
+    item.stash[TENANT] = tenant = _tenant(item)
+    item.stash[ENVIRONMENT] = {name: os.environ.get(name) for name in ("REINFER_ENDPOINT", "REINFER_TOKEN")}
+    os.environ.update(REINFER_ENDPOINT=tenant.url, REINFER_TOKEN=tenant.token)
+    with tenant:
+        yield tenant
+
+
+def _tenant(item: pytest.Item) -> FakeTenant:
+    """The tenant of a test, as its settings and the setup hooks of its folder want it."""
     from pytest_reinfer.fake import FakeTenant  # noqa: PLC0415
     from pytest_reinfer.transports.guard import host_of  # noqa: PLC0415
 
-    tenant = FakeTenant(**_settings(request))
-    if reinfer_setup is not None:
-        key = reinfer_setup, tenant.seed
-        if key not in _reinfer_snapshots:
-            reinfer_setup(tenant)
-            _reinfer_snapshots[key] = tenant.snapshot()
-        else:
-            tenant.restore(_reinfer_snapshots[key])
+    try:
+        tenant = FakeTenant(**_settings(item))
+    except TypeError as error:
+        raise TypeError(f"{error}. The marker is @pytest.mark.{MARKER}") from None
     host = host_of(tenant.url)
     if host is not None:
-        request.config.stash[GUARD].hosts.add(host)
-    before = {name: os.environ.get(name) for name in ("REINFER_ENDPOINT", "REINFER_TOKEN")}
-    os.environ.update(REINFER_ENDPOINT=tenant.url, REINFER_TOKEN=tenant.token)
-    request.node.stash[TENANT] = tenant
-    try:
-        with tenant:
-            yield tenant
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        item.config.stash[GUARD].hosts.add(host)
+    setup = item.ihook.pytest_reinfer_setup
+    hooks = setup.get_hookimpls()
+    if hooks:
+        snapshots = item.config.stash[SNAPSHOTS]
+        key = (tenant.seed, *(hook.function for hook in hooks))
+        if key in snapshots:
+            tenant.restore(snapshots[key])
+        else:
+            setup(tenant=tenant)
+            snapshots[key] = tenant.snapshot()
+    return tenant
 
 
-def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+def _settings(item: pytest.Item) -> dict[str, Any]:
     """What the tenant of a test is made with: the command line before the closest marker before the ini file."""
-    config = request.config
+    config = item.config
     settings: dict[str, Any] = {"seed": int(config.getini("reinfer_seed")), "url": config.getini("reinfer_url") or None}
-    for marker in reversed(list(request.node.iter_markers("reinfer"))):
+    for marker in reversed(list(item.iter_markers("reinfer"))):
         if marker.args:
-            raise TypeError(f"@pytest.mark.reinfer takes keywords only: {MARKER}")
+            raise TypeError(f"{marker.args} given by position: it takes keywords only")
         settings |= marker.kwargs
     if config.getoption("reinfer_seed") is not None:
         settings["seed"] = config.getoption("reinfer_seed")
@@ -159,6 +166,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if error.__cause__ is not None:
         raise error
     return pytest.fail(str(error), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Put the environment back behind all fixtures, whichever of them changed it meanwhile."""
+    try:
+        return (yield)
+    finally:
+        for name, value in item.stash.get(ENVIRONMENT, {}).items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def _unexpected(item: pytest.Item) -> AssertionError | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_reinfer import contract
 
 
-class Refused(Exception):  # noqa: N818 -- a refusal is an answer of the service, and no error of ours
+class Refused(Exception):
     """The service refuses: `name` is an error of the contract, the fields fill its message."""
 
     def __init__(self, name: str, **given: object) -> None:

@@ -9,9 +9,13 @@ from pytest_reinfer import content
 from pytest_reinfer.tenant import START, TICK, assigns, marks, row_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_reinfer.comments import Row
     from pytest_reinfer.tenant import Dataset, Source, Tenant
+    from pytest_reinfer.wire import JSON
 
+CHUNK = 960  # comments made at a time
 KEPT = 4096  # batches up to this size are remembered: most tests ask for the same
 
 
@@ -22,7 +26,7 @@ class Batch(NamedTuple):
     source_id: str
     source: str
     start: int
-    count: int
+    size: int
     now: int
     dataset: str | None
     labels: tuple[str, ...]
@@ -37,7 +41,7 @@ def add(tenant: Tenant, source: Source, count: int, dataset: Dataset | None = No
         source_id=source.id,
         source=source.full_name,
         start=len(table.ids),
-        count=count,
+        size=count,
         now=tenant.now,
         dataset=None if dataset is None else dataset.full_name,
         labels=() if dataset is None else dataset.labels,
@@ -53,8 +57,7 @@ def add(tenant: Tenant, source: Source, count: int, dataset: Dataset | None = No
 
 def _generated(batch: Batch) -> tuple[tuple[Row, ...], dict[str, bytes]]:
     rows, labelled = [], {}
-    uploads = content.comments(batch.seed, batch.source, batch.start, batch.count, START)
-    for number, upload in enumerate(uploads):
+    for number, upload in enumerate(_uploads(batch)):
         uid = f"{batch.source_id}.{upload['id']}"
         if batch.dataset is not None:
             both = content.marks(batch.seed, batch.dataset, uid, batch.labels, has_sentiment=batch.has_sentiment)
@@ -62,6 +65,13 @@ def _generated(batch: Batch) -> tuple[tuple[Row, ...], dict[str, bytes]]:
             upload["has_annotations"] = assigns(start)
         rows.append(row_of(batch.source_id, upload, batch.start + number, batch.now + (number + 1) * TICK))
     return tuple(rows), labelled
+
+
+def _uploads(batch: Batch) -> Iterator[JSON]:
+    """The uploads of a batch, few of them alive at once: as dictionaries they are several times as large."""
+    end = batch.start + batch.size
+    for start in range(batch.start, end, CHUNK):
+        yield from content.comments(batch.seed, batch.source, start, min(CHUNK, end - start), START)
 
 
 _remembered = lru_cache(maxsize=64)(_generated)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass, field, fields
+from copy import copy
+from dataclasses import MISSING, dataclass, field, fields
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
@@ -171,9 +172,10 @@ class Tenant:
     def fork(self) -> Tenant:
         """A tenant that holds the same and lives on by itself."""
         self.own.clear()
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        copies = {name: value.copy() if isinstance(value, (dict, set)) else value for name, value in values.items()}
-        return Tenant(**copies)
+        twin = copy(self)
+        for name in TABLES:
+            setattr(twin, name, getattr(self, name).copy())
+        return twin
 
     # ------------------------------------------------------------------------------------ ids, time, people
 
@@ -396,6 +398,9 @@ def row_of(source_id: str, given: JSON, number: int, at: int) -> Row:
         "has_annotations": given.get("has_annotations", False),
     }
     return Row(timestamp, source_id, given["id"], created_at, number, encode(comment))
+
+
+TABLES = tuple(each.name for each in fields(Tenant) if each.default_factory is not MISSING)
 
 
 def _without_sentiment(label: JSON) -> JSON:

@@ -15,7 +15,7 @@ Policy = Literal["fail", "allow"]
 MOST = 100  # so many different requests are told apart
 
 
-class UnexpectedRequests(AssertionError):  # noqa: N818 -- it is what happened
+class UnexpectedRequests(AssertionError):
     """The test asked for routes that the API does not have, or that the fake does not build."""
 
 

@@ -44,5 +44,5 @@ class Exchange(NamedTuple):
     refusal: str | None
 
 
-class ConnectionCut(Exception):  # noqa: N818 -- it is what happened, and no error of ours
+class ConnectionCut(Exception):
     """The connection ends without an answer; a door turns it into what its client sees on a network."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,12 +74,10 @@ def test_what_is_no_json_gets_a_verdict_too(value: Any) -> None:
     assert problem.message
 
 
-def test_what_is_nested_too_deep_for_the_quick_verdict_gets_one_from_the_words() -> None:
+def test_what_is_nested_deep_gets_a_verdict_too() -> None:
     deep: list[Any] = []
     for _ in range(400):
         deep = [deep]
-    with pytest.raises(ValueError, match="[Rr]ecursion"):
-        jsonschema_rs.Draft202012Validator({"type": "object"}).is_valid(deep)
     problem = contract.problem("objects/error.json", deep)
     assert problem is not None
     assert problem.message.endswith("is not of type 'object'")

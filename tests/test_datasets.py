@@ -308,7 +308,7 @@ def test_a_body_that_breaks_its_schema_is_400_in_the_words_of_jsonschema(
 @pytest.mark.parametrize("name", ["a%20b", "a.b", "%C3%A9", "x" * 257, "a%0A", "a%2Bb"])
 def test_a_name_that_no_dataset_can_have_is_400(refused: Send, name: str) -> None:
     for method in ("GET", "PUT", "POST", "DELETE"):
-        body = {"dataset": {}} if method in ("PUT", "POST") else None
+        body: Any = {"dataset": {}} if method in ("PUT", "POST") else None
         assert "does not match" in refused(400, method, f"/api/v1/datasets/acme/{name}", body).message
 
 

@@ -321,6 +321,16 @@ def test_a_continuation_fixes_the_position_and_the_filters_apply_as_sent(ten: Fa
     assert ids(send("POST", EXPORT, {"continuation": token, "limit": 2}).json) == ["d", "e"]
 
 
+def test_a_continuation_of_what_a_restore_took_back_is_400(ten: FakeTenant, send: Send, refused: Send) -> None:
+    snapshot = ten.snapshot()
+    ten.add_comments("acme/support", [comment("y", "2030-01-01"), comment("z", "2031-01-01")])
+    token = send("POST", EXPORT, {"limit": 11}).json["continuation"]
+    ten.restore(snapshot)
+    refused(400, "POST", EXPORT, {"continuation": token})
+    ten.add_comments("acme/support", [comment("x", "2030-01-01")])
+    refused(400, "POST", EXPORT, {"continuation": token})
+
+
 def test_a_walk_goes_on_when_its_source_leaves_the_dataset(tenant: FakeTenant, send: Send) -> None:
     sources = [
         tenant.add_source(f"acme/{name}", comments=[comment(name, JUNE[0]), comment(f"{name}2", JUNE[1])])

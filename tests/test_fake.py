@@ -151,6 +151,12 @@ def test_deleted_comments_take_their_labels_along() -> None:
     assert labels == {"a": [], "b": [{"name": "Claim", "sentiment": "positive"}]}
 
 
+def test_a_comment_named_twice_is_deleted_once() -> None:
+    tenant = prepared()
+    tenant.delete_comments(uid(tenant), uid(tenant))
+    assert tenant.comments("acme/support") == []
+
+
 def test_annotating_with_nothing_takes_the_labels_away() -> None:
     tenant = FakeTenant()
     dataset = tenant.add_dataset("acme/support", comments=[comment("a")])
@@ -186,7 +192,7 @@ def test_a_user_has_permissions_by_project() -> None:
     assert tenant.token not in repr(tenant)
 
 
-# ------------------------------------------------------------------------- what is wrong is refused, and changes nothing
+# --------------------------------------------------------- what is wrong is refused, and changes nothing
 
 
 def prepared() -> FakeTenant:
@@ -205,7 +211,7 @@ WRONG: dict[str, tuple[Callable[[FakeTenant], Any], type[Exception], list[str]]]
     "a project's name": (
         lambda t: t.add_project("a b"),
         ValueError,
-        ["add_project", "'a b' does not match", "pattern"],
+        ["add_project", "'a b' does not match", "The name of a project"],
     ),
     "a project twice": (lambda t: t.add_project("acme"), ValueError, ["'acme' already"]),
     "a project's title": (lambda t: t.add_project("x", title="x" * 129), ValueError, ["is too long", "maxLength 128"]),
@@ -318,6 +324,30 @@ WRONG: dict[str, tuple[Callable[[FakeTenant], Any], type[Exception], list[str]]]
     "a user who is not there": (lambda t: t.rotate_token("bob"), LookupError, ["There are: admin, ann"]),
     "an order": (lambda t: t.exported("acme/support", order_by="id"), ValueError, ["timestamp, created_at"]),
     "a look-up of a comment": (lambda t: t.comment("x"), LookupError, ["a uid is the id of its source, a dot"]),
+    "half a character": (
+        lambda t: t.add_source("new/x", comments=[comment("c") | {"messages": [{"body": {"text": "\ud800"}}]}]),
+        ValueError,
+        ["comment 0", "half a character"],
+    ),
+    "half a character in a title": (lambda t: t.add_dataset("new/x", title="\udfff"), ValueError, ["half a character"]),
+    "labels as text": (lambda t: t.add_dataset("new/x", labels="Claim"), TypeError, ["labels is a list, not 'Claim'"]),
+    "sources as text": (lambda t: t.add_dataset("new/x", sources="acme/x"), TypeError, ["sources is a list"]),
+    "an annotation as text": (lambda t: t.annotate("acme/support", uid(t), "Claim"), TypeError, ["labels is a list"]),
+    "comments as text": (lambda t: t.add_comments("acme/support", "abc"), TypeError, ["comments is a list"]),  # type: ignore[arg-type]
+    "comments as a flag": (lambda t: t.add_comments("acme/support", True), TypeError, ["comments is a list"]),  # noqa: FBT003
+    "comments below none": (lambda t: t.add_comments("acme/support", -1), ValueError, ["-1 comments cannot be"]),
+    "a comment as a number": (
+        lambda t: t.add_comments("acme/support", [1]),  # type: ignore[list-item]
+        TypeError,
+        ["a comment is an object, not 1"],
+    ),
+    "a prediction as a name": (lambda t: t.predict("acme/support", uid(t), ["A"]), ValueError, ["'A' is not of type"]),  # type: ignore[list-item]
+    "uids as a list": (lambda t: t.delete_comments([uid(t)]), TypeError, ["A uid is a text, not ["]),  # type: ignore[arg-type]
+    "an id's change": (
+        lambda t: t.update_comment(uid(t), id="other"),
+        ValueError,
+        ["the id of a comment cannot change"],
+    ),
     "a look-up of a project": (lambda t: t.project("x"), LookupError, ["No project 'x'. There are: acme."]),
 }
 

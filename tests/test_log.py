@@ -33,6 +33,13 @@ def test_the_log_tells_what_was_asked_and_what_came_of_it(asked: FakeTenant) -> 
     assert (encoded.path, encoded.target) == ("/api/v1/datasets/acme/support", "/api/v1/datasets/acme%2Fsupport")
     assert len(asked.requests) == 4
     assert asked.requests[-1] == encoded
+    assert asked.requests[-2:] == [bad, encoded]
+
+
+def test_a_refused_token_leaves_the_route_in_the_log(asked: FakeTenant) -> None:
+    asked.requests.clear()
+    asked.answer(Request("POST", EXPORT, "", {}, b"{}"))
+    asked.assert_requested("export_dataset", status=401, permission=None)
 
 
 def test_the_log_never_shows_a_token(asked: FakeTenant) -> None:
@@ -60,7 +67,8 @@ def test_a_failed_assertion_shows_what_was_asked_beside_what_was_expected(asked:
         '  2. POST /api/v1/datasets/acme/support/export -> 200  [export_dataset]  {"limit": 1, "from": "2020-01-01"}\n'
         '  3. POST /api/v1/datasets/acme/support/export -> 400  [export_dataset]  {"limit": 0}\n'
         "  4. GET /api/v1/datasets/acme/support -> 200  [get_dataset]\n"
-        'The nearest is POST /api/v1/datasets/acme/support/export -> 200  [export_dataset]  {"limit": 1, "from": "2020-01-01"}\n'
+        "The nearest is POST /api/v1/datasets/acme/support/export -> 200  [export_dataset]"
+        '  {"limit": 1, "from": "2020-01-01"}\n'
         "  json: expected {'limit': 5}, got {'limit': 1, 'from': '2020-01-01'}"
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reinfer.patching import Link, replaced
+from pytest_reinfer.patching import Link, Replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +32,13 @@ def adding(letter: str) -> Callable[[Link], Callable[..., Any]]:
     return make
 
 
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_replacements_end_in_any_order_and_leave_nothing(order: tuple[int, ...]) -> None:
     real = Owner.call
     stacks = []
     for letter in "abc":
         stack = ExitStack()
-        stack.enter_context(replaced(Owner, "call", adding(letter)))
+        stack.enter_context(Replaced(Owner, "call", adding(letter)))
         stacks.append(stack)
     left = "cba"
     for index in order:
@@ -51,7 +51,7 @@ def test_replacements_end_in_any_order_and_leave_nothing(order: tuple[int, ...])
 def test_a_foreign_patch_that_outlasts_ours_restores_something_that_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Owner.call
     ours = ExitStack()
-    ours.enter_context(replaced(Owner, "call", adding("a")))
+    ours.enter_context(Replaced(Owner, "call", adding("a")))
     patched = Owner.call
     Owner.call = lambda self: "f" + patched(self)  # type: ignore[method-assign]
     assert Owner().call() == "fareal"
@@ -59,13 +59,13 @@ def test_a_foreign_patch_that_outlasts_ours_restores_something_that_leads_on(mon
     assert Owner().call() == "freal"
     Owner.call = patched  # type: ignore[method-assign] # as the foreign patch restores what it found
     assert Owner().call() == "real"
-    with replaced(Owner, "call", adding("b")):
+    with Replaced(Owner, "call", adding("b")):
         assert Owner().call() == "breal"
     assert Owner.call is real
 
 
 def test_an_error_inside_ends_the_replacement() -> None:
     real = Owner.call
-    with pytest.raises(ZeroDivisionError), replaced(Owner, "call", adding("a")):
+    with pytest.raises(ZeroDivisionError), Replaced(Owner, "call", adding("a")):
         _ = 1 / 0
     assert Owner.call is real

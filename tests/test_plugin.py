@@ -199,7 +199,7 @@ def test_marker(reinfer):
 @pytest.mark.parametrize(
     ("marker", "told"),
     [
-        ("reinfer(sed=5)", "*unexpected keyword argument 'sed'*"),
+        ("reinfer(sed=5)", "*unexpected keyword argument 'sed'. The marker is @pytest.mark.reinfer(?, url=None*"),
         ("reinfer(5)", "*takes keywords only*"),
         ("reinfer(unknown_routes='ignore')", "*'fail' or 'allow', not 'ignore'*"),
         ("reinfer(url='acme')", "*starts with http*"),
@@ -220,7 +220,8 @@ def test_a_long_body_is_kept_only_as_far_as_asked(pytester: pytest.Pytester) -> 
 def test_it(reinfer):
     reinfer.add_project("acme")
     for title in ("", "x" * 20):
-        requests.put(reinfer.url + "/api/v1/datasets/acme/d", json={"dataset": {"title": title}}, headers=reinfer.headers)
+        body = {"dataset": {"title": title}}
+        requests.put(reinfer.url + "/api/v1/datasets/acme/d", json=body, headers=reinfer.headers)
     with pytest.raises(ValueError, match="longer than the log keeps"):
         reinfer.requests[-1].json
 """
@@ -233,21 +234,15 @@ def test_the_marker_and_the_fixtures_explain_themselves(pytester: pytest.Pyteste
     pytester.makepyfile("def test_it(reinfer): pass")
     listed = pytester.runpytest_inprocess("--fixtures").stdout
     listed.fnmatch_lines(["reinfer -- *", "    A fresh fake re:infer tenant: *"])
-    listed.fnmatch_lines(["reinfer_setup *", "    What every tenant of the session starts with: *"])
     pytester.runpytest_inprocess("--help").stdout.fnmatch_lines(["*--reinfer-seed=*"])
 
 
 def test_a_setup_runs_once_per_seed_and_each_test_has_its_own_tenant(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         """
-import pytest
-
-@pytest.fixture(scope="session")
-def reinfer_setup():
-    def setup(tenant):
-        print("SETUP", tenant.seed)
-        tenant.add_dataset("acme/support", comments=20)
-    return setup
+def pytest_reinfer_setup(tenant):
+    print("SETUP", tenant.seed)
+    tenant.add_dataset("acme/support", comments=20)
 """
     )
     pytester.makepyfile(
@@ -270,6 +265,33 @@ def test_other(reinfer):
     result.assert_outcomes(passed=4)
     assert result.stdout.str().count("SETUP 0") == 1
     assert result.stdout.str().count("SETUP 1") == 1
+
+
+def test_a_setup_in_a_folder_is_for_its_tests_only(pytester: pytest.Pytester) -> None:
+    for name in ("one", "two"):
+        folder = pytester.mkdir(name)
+        folder.joinpath("conftest.py").write_text(f"def pytest_reinfer_setup(tenant): tenant.add_project('{name}')")
+        test = f"def test_it(reinfer): assert [each.name for each in reinfer.projects] == ['{name}']"
+        folder.joinpath(f"test_{name}.py").write_text(test)
+    pytester.makepyfile(test_top="def test_it(reinfer): assert reinfer.projects == ()")
+    pytester.runpytest_inprocess().assert_outcomes(passed=3)
+
+
+def test_what_a_test_sets_by_monkeypatch_leaves_nothing_in_the_environment(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+def test_first(monkeypatch, reinfer):
+    monkeypatch.setenv("REINFER_TOKEN", "other")
+
+def test_second(reinfer, monkeypatch):
+    monkeypatch.delenv("REINFER_TOKEN")
+
+def test_third():
+    assert "REINFER_TOKEN" not in os.environ
+"""
+    )
+    pytester.runpytest_inprocess("-p", "no:randomly").assert_outcomes(passed=3)
 
 
 # --------------------------------------------------------------------------------------------------------- guard

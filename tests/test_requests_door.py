@@ -326,6 +326,32 @@ def test_a_retry_of_the_session_runs_under_both(kinds: tuple[str, ...]) -> None:
         assert len(tenant.requests) == 3
 
 
+def test_a_stub_that_counts_is_asked_once_and_then_the_tenant_answers(tenant: FakeTenant) -> None:
+    asked: list[int] = []
+
+    def once(_: Any) -> tuple[bool, str]:
+        asked.append(1)
+        return len(asked) == 1, "once"
+
+    with responses.RequestsMock() as mock:
+        mock.get(tenant.url + DATASETS, status=503, match=[once])
+        statuses = [requests.get(tenant.url + DATASETS, headers=tenant.headers).status_code for _ in range(3)]
+    assert statuses == [503, 200, 200]
+    assert len(asked) == 3
+
+
+def test_an_ordered_mock_keeps_its_order_while_the_tenant_answers(tenant: FakeTenant) -> None:
+    with responses.RequestsMock(registry=responses.registries.OrderedRegistry) as mock:
+        mock.get(ELSEWHERE, body="one")
+        mock.get(tenant.url + DATASETS, status=503)
+        mock.get(ELSEWHERE, body="two")
+        assert requests.get(tenant.url + "/api/v1/datasets/acme", headers=tenant.headers).status_code == 404
+        assert requests.get(ELSEWHERE).text == "one"
+        assert requests.get(tenant.url + DATASETS, headers=tenant.headers).status_code == 503
+        assert requests.get(ELSEWHERE).text == "two"
+        assert requests.get(tenant.url + DATASETS, headers=tenant.headers).status_code == 200
+
+
 def test_the_default_mock_of_responses_nests_as_well(tenant: FakeTenant) -> None:
     @responses.activate
     def inner() -> None:
@@ -352,7 +378,7 @@ def test_a_mock_that_outlives_the_tenant_leaves_nothing_behind() -> None:
         assert requests.get(again.url + DATASETS, headers=again.headers).ok
     with FakeTenant():
         pass
-    assert HTTPAdapter.send is send or HTTPAdapter.send.reinfer_link.previous is send
+    assert HTTPAdapter.send is send or getattr(HTTPAdapter.send, "reinfer_link").previous is send  # noqa: B009 -- mypy does not know it
     assert responses.RequestsMock._on_request is on_request  # noqa: SLF001
 
 
@@ -417,7 +443,9 @@ def in_process(plan: Plan, asked: list[tuple[str, bytes]]) -> Iterator[str]:
             raise now
         return now
 
-    with door.opened(lambda url: ("/", "") if url.startswith("http://tenant.example") else None, answer):
+    with ExitStack() as stack:
+        for each in door.doors(lambda url: ("/", "") if url.startswith("http://tenant.example") else None, answer):
+            stack.enter_context(each)
         yield "http://tenant.example"
 
 

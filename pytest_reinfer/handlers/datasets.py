@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_reinfer import contract, export
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import moment
+from pytest_reinfer.tenant import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ def get_dataset_by_id(call: Call) -> JSON:
 def get_model_tags(call: Call) -> JSON:
     """The tags of a dataset's pinned models, by name."""
     tags = call.tenant.model_tags.get(_named(call).id, {})
-    return {"model_tags": [tags[name] for name in sorted(tags)]}
+    return {"model_tags": encode([tags[name] for name in sorted(tags)])}
 
 
 def create_dataset(call: Call) -> JSON:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from contextlib import contextmanager
 from fnmatch import fnmatch
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pytest_reinfer import contract
-from pytest_reinfer.patching import Link, replaced
+from pytest_reinfer.patching import Link, Replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
-class ReachedForTenant(RuntimeError):  # noqa: N818 -- it is what happened
+class ReachedForTenant(RuntimeError):
     """Somebody was about to resolve the host name of a tenant. No OSError: no client takes it for the network's."""
 
 
@@ -28,6 +28,7 @@ def hosts() -> tuple[str, ...]:
     return tuple(".".join("*" if part.startswith("{") else part for part in name.split(".")) for name in names)
 
 
+@lru_cache(maxsize=64)
 def host_of(url: str) -> str | None:
     """The host that a tenant's URL asks to be guarded; loopback needs no guard."""
     host = urlsplit(url).hostname or ""
@@ -52,11 +53,8 @@ def _among(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name.lower().rstrip("."), pattern.lower()) for pattern in patterns)
 
 
-@contextmanager
-def guarding(url: str, tell: Callable[[str], object]) -> Iterator[None]:
-    """Refuse to resolve the host of a tenant's URL until the end, and tell that it was asked for."""
-    import socket  # noqa: PLC0415
-
+def guard(url: str, tell: Callable[[str], object]) -> Replaced:
+    """Refuses, while it is open, to resolve the host of a tenant's URL, and tells that it was asked for."""
     host = host_of(url)
 
     def make(link: Link) -> Callable[..., Any]:
@@ -71,5 +69,4 @@ def guarding(url: str, tell: Callable[[str], object]) -> Iterator[None]:
 
         return getaddrinfo
 
-    with replaced(socket, "getaddrinfo", make):
-        yield
+    return Replaced(socket, "getaddrinfo", make)

@@ -1,7 +1,7 @@
 """The door for `requests`, built on `responses`.
 
 A tenant's door is a `RequestsMock` that asks the tenant where others look for a stub, and hands everything else on to
-whatever was there before: the network, or another mock. Two more replacements let a tenant be found under mocks that
+whatever was there before: the network, or another mock. Further replacements let a tenant be found under mocks that
 are started inside it: a `responses` or `requests-mock` of the test's own gets what it has a stub for, and the tenant
 gets the rest of its own URLs.
 
@@ -14,7 +14,6 @@ the tenant in the place of a socket.
 from __future__ import annotations
 
 import http.client
-from contextlib import ExitStack, contextmanager
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,11 +27,11 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 
-from pytest_reinfer.patching import Link, replaced
+from pytest_reinfer.patching import Link, Replaced
 from pytest_reinfer.wire import ConnectionCut, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     Answer = Callable[[Request], Response]
     Locate = Callable[[str], tuple[str, str] | None]
@@ -54,8 +53,8 @@ class Door(responses.RequestsMock):
         adapter: HTTPAdapter,
         request: requests.PreparedRequest,
         *,
-        retries: Any = None,
-        **kwargs: Any,  # noqa: ARG002 -- as in responses
+        retries: Any = None,  # noqa: ARG002 -- as responses calls it
+        **kwargs: Any,
     ) -> requests.Response:
         """Send a request for the tenant through an adapter; `retries` is for mocks that play urllib3 themselves."""
         url = str(request.url)
@@ -208,6 +207,14 @@ def _send(door: Door) -> Callable[[Link], Callable[..., Any]]:
     return make
 
 
+class _NoStub(Exception):
+    """A mock of the test's own has no stub for a request that a tenant can answer."""
+
+    def __init__(self, door: Door) -> None:
+        super().__init__(door)
+        self.door = door
+
+
 def _on_request(door: Door) -> Callable[[Link], Callable[..., Any]]:
     """What any other `RequestsMock` does with a request: its stubs first, then the tenant."""
 
@@ -215,8 +222,14 @@ def _on_request(door: Door) -> Callable[[Link], Callable[..., Any]]:
         def on_request(
             mock: responses.RequestsMock, adapter: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any
         ) -> Any:
-            if not link.open or door.locate(str(request.url)) is None or _has_stub(mock, request, kwargs):
+            if not link.open or door.locate(str(request.url)) is None:
                 return link.previous(mock, adapter, request, **kwargs)
+            if _may_have_stub(mock, request):
+                try:
+                    return link.previous(mock, adapter, request, **kwargs)
+                except _NoStub as none:
+                    if none.door is not door:
+                        raise
             return door._on_request(adapter, request, **kwargs)  # noqa: SLF001
 
         return on_request
@@ -224,9 +237,28 @@ def _on_request(door: Door) -> Callable[[Link], Callable[..., Any]]:
     return make
 
 
-def _has_stub(mock: responses.RequestsMock, request: requests.PreparedRequest, kwargs: Mapping[str, Any]) -> bool:
-    vars(request).update(params=mock._parse_request_params(request.path_url), req_kwargs=kwargs)  # noqa: SLF001
-    return any(stub.matches(request)[0] for stub in mock.registered())
+def _find_match(door: Door) -> Callable[[Link], Callable[..., Any]]:
+    """How a `RequestsMock` looks for a stub, asked once: a stub's own matchers may count."""
+
+    def make(link: Link) -> Callable[..., Any]:
+        def find_match(mock: responses.RequestsMock, request: requests.PreparedRequest) -> Any:
+            found = link.previous(mock, request)
+            if found[0] is None and link.open and door.locate(str(request.url)) is not None:
+                raise _NoStub(door)
+            return found
+
+        return find_match
+
+    return make
+
+
+def _may_have_stub(mock: responses.RequestsMock, request: requests.PreparedRequest) -> bool:
+    """Whether a stub has this method and URL. An ordered registry is not even asked about others: it would reset."""
+    url = str(request.url)
+    return any(
+        stub.method == request.method and stub._url_matches(stub.url, url)  # noqa: SLF001
+        for stub in mock.registered()
+    )
 
 
 def _mock_send(door: Door) -> Callable[[Link], Callable[..., Any]]:
@@ -255,13 +287,13 @@ def _requests_mock() -> Any:
     return import_module("requests_mock") if find_spec("requests_mock") else None
 
 
-@contextmanager
-def opened(locate: Locate, answer: Answer) -> Iterator[None]:
-    """Lead `requests` to a tenant until the end."""
+def doors(locate: Locate, answer: Answer) -> list[Replaced]:
+    """What leads `requests` to a tenant while it is open."""
     door = Door(locate, answer)
-    with ExitStack() as stack:
-        stack.enter_context(replaced(HTTPAdapter, "send", _send(door)))
-        stack.enter_context(replaced(responses.RequestsMock, "_on_request", _on_request(door)))
-        if _requests_mock() is not None:
-            stack.enter_context(replaced(_requests_mock().Adapter, "send", _mock_send(door)))
-        yield
+    found = [
+        Replaced(HTTPAdapter, "send", _send(door)),
+        Replaced(responses.RequestsMock, "_on_request", _on_request(door)),
+        Replaced(responses.RequestsMock, "_find_match", _find_match(door)),
+    ]
+    mocks = _requests_mock()
+    return found if mocks is None else [*found, Replaced(mocks.Adapter, "send", _mock_send(door))]
