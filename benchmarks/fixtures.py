@@ -56,23 +56,17 @@ def mocked_aws():
         yield
 """
 SEEDED = """
-import pytest
-
-def seed(tenant):
+def pytest_reinfer_setup(tenant):
     tenant.add_dataset("acme/support", comments=1000)
-
-@pytest.fixture(scope="session")
-def reinfer_setup():
-    return seed
 """
 
 
 class Case(NamedTuple):
-    """One fixture: what a test asks for, what else its module says, and the package that must be there."""
+    """One fixture: what a test asks for, in which folder, and the package that must be there."""
 
     label: str
     argument: str
-    module: str = ""
+    folder: str = ""
     package: str = "pytest"
     share: float = 1  # of the blocks
 
@@ -80,9 +74,7 @@ class Case(NamedTuple):
 CASES = {
     "nothing": Case("a fixture that yields None", "nothing"),
     "plain": Case("`reinfer`", "reinfer"),
-    "seeded": Case(
-        "`reinfer`, 1000 comments by `reinfer_setup`", "reinfer", "from seeded import reinfer_setup  # noqa: F401"
-    ),
+    "seeded": Case("`reinfer`, 1000 comments by `pytest_reinfer_setup`", "reinfer", folder="seeded"),
     "responses": Case("responses.RequestsMock()", "mocked_responses", package="responses"),
     "mock": Case("requests_mock", "requests_mock", package="requests_mock"),
     "moto": Case("moto.mock_aws()", "mocked_aws", package="moto", share=0.25),
@@ -95,12 +87,13 @@ def write(folder: Path, cases: dict[str, Case], blocks: int) -> None:
     random.Random(2).shuffle(turns)  # noqa: S311 -- an order
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "conftest.py").write_text(CONFTEST)
-    (folder / "seeded.py").write_text(SEEDED)
+    (folder / "seeded").mkdir()
+    (folder / "seeded" / "conftest.py").write_text(SEEDED)
     for turn, name in enumerate(turns):
-        lines = [cases[name].module]
+        lines = []
         for part, argument in (("before", ""), (name, cases[name].argument), ("after", "")):
             lines += [f"def test_{turn}_{part}_{n}({argument}): pass" for n in range(BLOCK)]
-        (folder / f"test_{turn:04d}.py").write_text("\n".join(lines) + "\n")
+        (folder / cases[name].folder / f"test_{turn:04d}.py").write_text("\n".join(lines) + "\n")
 
 
 def run(folder: Path) -> list[tuple[str, float]]:

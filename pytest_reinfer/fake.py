@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from unittest.mock import ANY
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from pytest_reinfer.refusal import RouteNotBuilt
 from pytest_reinfer.stamps import moment, stamp
 from pytest_reinfer.tenant import EVERYWHERE, UNMARKED, Dataset, Project, Resource, Source, Tenant, User, encode
 from pytest_reinfer.unexpected import Policy, Unexpected
+from pytest_reinfer.wire import Place
 
 if TYPE_CHECKING:
     from pytest_reinfer.log import LoggedRequest
@@ -53,15 +54,13 @@ class FakeTenant:
         unbuilt_routes: Policy = "fail",
         log_bodies: int = 65_536,
     ) -> None:
-        self.url = (url or contract.convention("x-servers")[0]["url"].format(domain="acme")).rstrip("/")
+        self.url = (url or _default_url()).rstrip("/")
         self._place = _place(self.url)  # tells other ways to write it
         self._lock = threading.RLock()
-        self._state = Tenant(seed=seed)
+        self._state = _fresh(seed).fork()
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
         self._doors: list[Replaced] = []
         self.requests = Log(log_bodies)
-        everything = {EVERYWHERE: contract.every_permission()}
-        self._state.users[ADMINISTRATOR] = User(ADMINISTRATOR, self._state.new_token(), everything)
 
     def __repr__(self) -> str:
         state = self._state
@@ -74,7 +73,7 @@ class FakeTenant:
 
         if self._doors:
             raise RuntimeError(f"{self!r} is open already.")
-        doors = [guard.guard(self.url, self._unexpected.stop), *requests.doors(self.locate, self.answer)]
+        doors = [guard.guard(self.url, self._unexpected.stop), *requests.doors(self.locate)]
         self._doors = [door.open() for door in doors]
         return self
 
@@ -101,19 +100,19 @@ class FakeTenant:
         """What a request with `token` carries."""
         return self._state.users[ADMINISTRATOR].headers
 
-    def locate(self, url: str) -> tuple[str, str] | None:
-        """Path (percent-encoded, below the tenant's URL) and query of a URL; None if it is not this tenant's."""
+    def locate(self, url: str) -> Place | None:
+        """Who answers a URL, with its path (percent-encoded) and query below the tenant's; None if it is not ours."""
         end = len(self.url)
         if url.startswith(self.url) and url[end : end + 1] == "/":  # as nearly every client writes it
             path, _, query = url[end:].partition("#")[0].partition("?")
-            return path, query
+            return Place(self.answer, path, query)
         try:
             scheme, host, path = _place(url)
         except ValueError:  # no http at all
             return None
         if (scheme, host) != self._place[:2] or not f"{path}/".startswith(f"{self._place[2]}/"):
             return None
-        return path[len(self._place[2]) :] or "/", urlsplit(url).query
+        return Place(self.answer, path[len(self._place[2]) :] or "/", urlsplit(url).query)
 
     def answer(self, request: Request) -> Response:
         """Answer one request; whatever reaches the tenant comes through here.
@@ -504,6 +503,21 @@ class FakeTenant:
                 f"{source.full_name} has comments with the ids {twice} already: change them by update_comment."
             )
         return self._state.put_comments(source.id, uploads)
+
+
+@lru_cache(maxsize=16)
+def _fresh(seed: int) -> Tenant:
+    """The state that every tenant of a seed starts with."""
+    state = Tenant(seed=seed)
+    everything = {EVERYWHERE: contract.every_permission()}
+    state.users[ADMINISTRATOR] = User(ADMINISTRATOR, state.new_token(), everything)
+    return state
+
+
+@cache
+def _default_url() -> str:
+    server: str = contract.convention("x-servers")[0]["url"]
+    return server.format(domain="acme")
 
 
 @lru_cache(maxsize=1024)

@@ -33,13 +33,19 @@ class Replaced:
     ours is taken out of the chain where only ours stand above it, and else stays as a link that leads on.
     """
 
-    __slots__ = ("_link", "_make", "_name", "_owner")
+    __slots__ = ("_link", "_make", "_name", "_owner", "_replacement")
 
     def __init__(self, owner: Any, name: str, make: Callable[[Link], Callable[..., Any]]) -> None:
         self._owner = owner
         self._name = name
         self._make = make
         self._link: Link | None = None
+        self._replacement: Callable[..., Any] | None = None
+
+    @property
+    def on_top(self) -> bool:
+        """Whether the attribute is this replacement, with nothing over it."""
+        return getattr(self._owner, self._name) is self._replacement
 
     def open(self) -> Self:
         """Replace the attribute."""
@@ -48,7 +54,7 @@ class Replaced:
             while (below := _link(current)) is not None and not below.open:
                 current = below.previous
             self._link = link = Link(current)
-            replacement = self._make(link)
+            self._replacement = replacement = self._make(link)
             replacement.reinfer_link = link  # type: ignore[attr-defined] # a function takes attributes
             setattr(self._owner, self._name, replacement)
         return self

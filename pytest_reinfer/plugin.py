@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.tenant import Tenant
+    from pytest_reinfer.transports.switchboard import Switchboard
 
 MARKER = (
     "reinfer(*, url=None, seed=None, unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536): "
@@ -22,23 +22,6 @@ MARKER = (
     "from; unknown_routes, unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the "
     "fake does not build; log_bodies: bytes of a request's body that are kept in `reinfer.requests`."
 )
-
-
-@dataclass(slots=True)
-class Guard:
-    """The guard of a session: hosts of tenants beside the service's own, and what was stopped."""
-
-    hosts: set[str]
-    allowed: tuple[str, ...]
-    stopped: list[str]
-
-
-GUARD: pytest.StashKey[Guard] = pytest.StashKey()
-TENANT: pytest.StashKey[FakeTenant] = pytest.StashKey()
-ENVIRONMENT: pytest.StashKey[dict[str, str | None]] = pytest.StashKey()  # as it was before the test
-SNAPSHOTS: pytest.StashKey[dict[tuple[object, ...], Tenant]] = (
-    pytest.StashKey()
-)  # what the setup hooks made, by seed and hooks
 
 
 class Hooks:
@@ -70,120 +53,145 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and guard the host names of tenants until the end of the session."""
-    import socket  # noqa: PLC0415 -- pytest has imported it
-
+    """Register the marker, and what lasts as long as the session."""
     config.addinivalue_line("markers", MARKER)
-    allowed = tuple(config.getini("reinfer_allow_hosts"))
-    config.stash[SNAPSHOTS] = {}
-    config.stash[GUARD] = guard = Guard(set(), allowed, [])
-    config.add_cleanup(Replaced(socket, "getaddrinfo", lambda link: _guarded(guard, link)).open().close)
+    session = Session(config)
+    config.pluginmanager.register(session, "reinfer-session")
+    config.add_cleanup(session.close)
 
 
-def _guarded(guard: Guard, link: Link) -> Callable[..., Any]:
-    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
-        if link.open:
-            from pytest_reinfer.transports.guard import ReachedForTenant, hosts, refuse  # noqa: PLC0415
+class Session:
+    """The fixture and the hooks around a test, with what they share: guard, doors, and what tests start with."""
 
-            try:
-                refuse(host, tuple(name for name in (*hosts(), *guard.hosts)), guard.allowed)
-            except ReachedForTenant as reached:
-                guard.stopped.append(str(reached))
-                raise
-        return link.previous(host, *args, **kwargs)
+    def __init__(self, config: pytest.Config) -> None:
+        import socket  # noqa: PLC0415 -- pytest has imported it
 
-    return getaddrinfo
+        seed = config.getoption("reinfer_seed")
+        self._chosen = {} if seed is None else {"seed": seed}
+        self._default = {"seed": int(config.getini("reinfer_seed")), "url": config.getini("reinfer_url") or None}
+        self._allowed = tuple(config.getini("reinfer_allow_hosts"))
+        self._guarded: set[str] = set()  # hosts of tenants beside the service's own
+        self._stopped: list[str] = []  # what the guard has told during the test
+        self._guard = Replaced(socket, "getaddrinfo", self._guarding).open()
+        self._switchboard: Switchboard | None = None
+        self._snapshots: dict[tuple[object, ...], Tenant] = {}  # what the setup hooks made, by seed and hooks
+        self._item: pytest.Item  # the test that runs
+        self._tenant: FakeTenant | None = None  # of this test
+        self._environment: dict[str, str | None] = {}  # as it was before the fixture changed it
 
+    def close(self) -> None:
+        """Leave the process as it was."""
+        self._guard.close()
+        if self._switchboard is not None:
+            self._switchboard.close()
 
-@pytest.fixture
-def reinfer(request: pytest.FixtureRequest) -> Iterator[FakeTenant]:
-    """A fresh fake re:infer tenant: what this test sends to `reinfer.url` by `requests` is answered in-process.
+    @pytest.fixture
+    def reinfer(self) -> Iterator[FakeTenant]:
+        """A fresh fake re:infer tenant: what this test sends to `reinfer.url` by `requests` is answered in-process.
 
-    `REINFER_ENDPOINT` and `REINFER_TOKEN` are set to its `url` and `token` until the test has ended. What every tenant
-    starts with can be told by the hook `pytest_reinfer_setup`, in a conftest.py.
-    """
-    item = request.node
-    item.stash[TENANT] = tenant = _tenant(item)
-    item.stash[ENVIRONMENT] = {name: os.environ.get(name) for name in ("REINFER_ENDPOINT", "REINFER_TOKEN")}
-    os.environ.update(REINFER_ENDPOINT=tenant.url, REINFER_TOKEN=tenant.token)
-    with tenant:
+        `REINFER_ENDPOINT` and `REINFER_TOKEN` are set to its `url` and `token` until the test has ended. What every
+        tenant starts with can be told by the hook `pytest_reinfer_setup`, in a conftest.py.
+        """
+        # The test is known from its hook: a fixture that asks for `request` costs a third more.
+        self._tenant = tenant = self._made(self._item)
+        self._environment = {name: os.environ.get(name) for name in ("REINFER_ENDPOINT", "REINFER_TOKEN")}
+        os.environ["REINFER_ENDPOINT"] = tenant.url
+        os.environ["REINFER_TOKEN"] = tenant.token
+        if self._switchboard is None:
+            from pytest_reinfer.transports.switchboard import Switchboard  # noqa: PLC0415
+
+            self._switchboard = Switchboard()
+        self._switchboard.plug(tenant)
         yield tenant
+        self._switchboard.unplug(tenant)
+        tenant.check()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Know which test runs."""
+        self._item = item
 
-def _tenant(item: pytest.Item) -> FakeTenant:
-    """The tenant of a test, as its settings and the setup hooks of its folder want it."""
-    from pytest_reinfer.fake import FakeTenant  # noqa: PLC0415
-    from pytest_reinfer.transports.guard import host_of  # noqa: PLC0415
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Tell at the end of a test what it asked for and should not: as its failure, or beside the one it has."""
+        self._stopped.clear()
+        try:
+            result = yield
+        except BaseException as failure:
+            error = self._unexpected()
+            if error is not None and str(error) not in str(failure):
+                item.add_report_section("call", "reinfer", str(error))
+            raise
+        error = self._unexpected()
+        if error is None:
+            return result
+        if error.__cause__ is not None:
+            raise error
+        return pytest.fail(str(error), pytrace=False)
 
-    try:
-        tenant = FakeTenant(**_settings(item))
-    except TypeError as error:
-        raise TypeError(f"{error}. The marker is @pytest.mark.{MARKER}") from None
-    host = host_of(tenant.url)
-    if host is not None:
-        item.config.stash[GUARD].hosts.add(host)
-    setup = item.ihook.pytest_reinfer_setup
-    hooks = setup.get_hookimpls()
-    if hooks:
-        snapshots = item.config.stash[SNAPSHOTS]
-        key = (tenant.seed, *(hook.function for hook in hooks))
-        if key in snapshots:
-            tenant.restore(snapshots[key])
-        else:
-            setup(tenant=tenant)
-            snapshots[key] = tenant.snapshot()
-    return tenant
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """Put the environment back behind all fixtures, whichever of them changed it meanwhile."""
+        try:
+            return (yield)
+        finally:
+            for name, value in self._environment.items():
+                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+            self._environment = {}
+            self._tenant = None
 
+    def _made(self, item: pytest.Item) -> FakeTenant:
+        """The tenant of a test, as its settings and the setup hooks of its folder want it."""
+        from pytest_reinfer.fake import FakeTenant  # noqa: PLC0415
+        from pytest_reinfer.transports.guard import host_of  # noqa: PLC0415
 
-def _settings(item: pytest.Item) -> dict[str, Any]:
-    """What the tenant of a test is made with: the command line before the closest marker before the ini file."""
-    config = item.config
-    settings: dict[str, Any] = {"seed": int(config.getini("reinfer_seed")), "url": config.getini("reinfer_url") or None}
-    for marker in reversed(list(item.iter_markers("reinfer"))):
-        if marker.args:
-            raise TypeError(f"{marker.args} given by position: it takes keywords only")
-        settings |= marker.kwargs
-    if config.getoption("reinfer_seed") is not None:
-        settings["seed"] = config.getoption("reinfer_seed")
-    return {name: value for name, value in settings.items() if value is not None}
+        try:
+            tenant = FakeTenant(**self._settings(item))
+        except TypeError as error:
+            raise TypeError(f"{error}. The marker is @pytest.mark.{MARKER}") from None
+        host = host_of(tenant.url)
+        if host is not None:
+            self._guarded.add(host)
+        setup = item.ihook.pytest_reinfer_setup
+        hooks = setup.get_hookimpls()
+        if hooks:
+            key = (tenant.seed, *(hook.function for hook in hooks))
+            if key in self._snapshots:
+                tenant.restore(self._snapshots[key])
+            else:
+                setup(tenant=tenant)
+                self._snapshots[key] = tenant.snapshot()
+        return tenant
 
+    def _settings(self, item: pytest.Item) -> dict[str, Any]:
+        """What the tenant of a test is made with: the command line before the closest marker before the ini file."""
+        settings = dict(self._default)
+        for marker in reversed(list(item.iter_markers("reinfer"))):
+            if marker.args:
+                raise TypeError(f"{marker.args} given by position: it takes keywords only")
+            settings |= marker.kwargs
+        return settings | self._chosen
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Tell at the end of a test what it asked for and should not have: as its failure, or beside the one it has."""
-    stopped = item.config.stash[GUARD].stopped
-    stopped.clear()
-    try:
-        result = yield
-    except BaseException as failure:
-        error = _unexpected(item)
-        if error is not None and str(error) not in str(failure):
-            item.add_report_section("call", "reinfer", str(error))
-        raise
-    error = _unexpected(item)
-    if error is None:
-        return result
-    if error.__cause__ is not None:
-        raise error
-    return pytest.fail(str(error), pytrace=False)
+    def _unexpected(self) -> AssertionError | None:
+        try:
+            if self._tenant is not None:
+                self._tenant.check()
+        except AssertionError as error:
+            return error
+        return AssertionError("\n\n".join(dict.fromkeys(self._stopped))) if self._stopped else None
 
+    def _guarding(self, link: Link) -> Callable[..., Any]:
+        """`socket.getaddrinfo`, which does not find the hosts of tenants."""
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Put the environment back behind all fixtures, whichever of them changed it meanwhile."""
-    try:
-        return (yield)
-    finally:
-        for name, value in item.stash.get(ENVIRONMENT, {}).items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+            if link.open:
+                from pytest_reinfer.transports.guard import ReachedForTenant, hosts, refuse  # noqa: PLC0415
 
+                try:
+                    refuse(host, (*hosts(), *self._guarded), self._allowed)
+                except ReachedForTenant as reached:
+                    self._stopped.append(str(reached))
+                    raise
+            return link.previous(host, *args, **kwargs)
 
-def _unexpected(item: pytest.Item) -> AssertionError | None:
-    tenant = item.stash.get(TENANT, None)
-    try:
-        if tenant is not None:
-            tenant.check()
-    except AssertionError as error:
-        return error
-    stopped = item.config.stash[GUARD].stopped
-    return AssertionError("\n\n".join(dict.fromkeys(stopped))) if stopped else None
+        return getaddrinfo

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-from copy import copy
 from dataclasses import MISSING, dataclass, field, fields
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
@@ -172,7 +171,9 @@ class Tenant:
     def fork(self) -> Tenant:
         """A tenant that holds the same and lives on by itself."""
         self.own.clear()
-        twin = copy(self)
+        twin = object.__new__(Tenant)
+        for name in VALUES:
+            setattr(twin, name, getattr(self, name))
         for name in TABLES:
             setattr(twin, name, getattr(self, name).copy())
         return twin
@@ -401,6 +402,7 @@ def row_of(source_id: str, given: JSON, number: int, at: int) -> Row:
 
 
 TABLES = tuple(each.name for each in fields(Tenant) if each.default_factory is not MISSING)
+VALUES = tuple(each.name for each in fields(Tenant) if each.default_factory is MISSING)
 
 
 def _without_sentiment(label: JSON) -> JSON:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -29,11 +30,7 @@ class Unexpected:
     """The unexpected requests since the last telling. `unknown_routes` and `unbuilt_routes` say what is let pass."""
 
     def __init__(self, unknown_routes: Policy, unbuilt_routes: Policy) -> None:
-        allowed = {"unknown_route": unknown_routes, "wrong_method": unknown_routes, "unbuilt_route": unbuilt_routes}
-        for policy in allowed.values():
-            if policy not in ("fail", "allow"):
-                raise ValueError(f"unknown_routes and unbuilt_routes are 'fail' or 'allow', not {policy!r}.")
-        self._told = {what for what, policy in allowed.items() if policy == "fail"} | {"crash"}
+        self._told = _told(unknown_routes, unbuilt_routes)
         self._asked: Counter[_Asked] = Counter()
         self._stopped: list[str] = []
         self._crash: BaseException | None = None
@@ -68,6 +65,16 @@ class Unexpected:
         error = UnexpectedRequests("\n\n".join(told + stopped))
         error.__cause__ = crash
         return error
+
+
+@cache
+def _told(unknown_routes: Policy, unbuilt_routes: Policy) -> frozenset[str]:
+    """What is told under two policies."""
+    policies = {"unknown_route": unknown_routes, "wrong_method": unknown_routes, "unbuilt_route": unbuilt_routes}
+    for policy in policies.values():
+        if policy not in ("fail", "allow"):
+            raise ValueError(f"unknown_routes and unbuilt_routes are 'fail' or 'allow', not {policy!r}.")
+    return frozenset({what for what, policy in policies.items() if policy == "fail"} | {"crash"})
 
 
 def _paragraph(asked: _Asked, times: int) -> str:

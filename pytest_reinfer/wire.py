@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 JSON = dict[str, Any]
 
@@ -42,6 +42,14 @@ class Exchange(NamedTuple):
     route: str | None
     permission: str | None
     refusal: str | None
+
+
+class Place(NamedTuple):
+    """Where a URL leads: who answers there, and the path (percent-encoded) and query below the tenant's URL."""
+
+    answer: Callable[[Request], Response]
+    path: str
+    query: str
 
 
 class ConnectionCut(Exception):

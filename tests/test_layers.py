@@ -22,6 +22,7 @@ LAYERS = [
     ["handlers"],
     ["api"],
     ["transports", "transports.guard", "transports.requests"],
+    ["transports.switchboard"],
     ["fake"],
     [""],
     ["plugin"],

@@ -294,6 +294,62 @@ def test_third():
     pytester.runpytest_inprocess("-p", "no:randomly").assert_outcomes(passed=3)
 
 
+@pytest.mark.parametrize("order", ["mock, reinfer", "reinfer, mock"])
+@pytest.mark.parametrize(
+    "kind", ["responses.RequestsMock(assert_all_requests_are_fired=False)", "requests_mock.Mocker()"]
+)
+def test_the_tenant_answers_in_every_test_whichever_fixture_mocks_other_hosts(
+    pytester: pytest.Pytester, order: str, kind: str
+) -> None:
+    pytester.makepyfile(
+        CALL
+        + f"""
+import responses, requests_mock
+
+@pytest.fixture
+def mock():
+    with {kind} as mock:
+        mock.get("https://elsewhere.example/")
+        yield mock
+
+def listed(tenant):
+    return requests.get(tenant.url + "/api/v1/datasets", headers=tenant.headers).ok
+
+@pytest.mark.parametrize("turn", range(2))
+def test_first({order}, turn):
+    assert requests.get("https://elsewhere.example/").ok
+    assert listed(reinfer)
+    mock.get(reinfer.url + "/api/v1/sources", status=503) if {kind!r}.startswith("responses") else mock.get(
+        reinfer.url + "/api/v1/sources", status_code=503
+    )
+    if "{order}" == "reinfer, mock":
+        assert requests.get(reinfer.url + "/api/v1/sources").status_code == 503
+
+def test_second(reinfer):
+    assert listed(reinfer)
+
+@responses.activate
+def test_third(reinfer):
+    responses.get("https://elsewhere.example/")
+    assert requests.get("https://elsewhere.example/").ok
+    assert listed(reinfer)
+
+def test_fourth(reinfer, mock):
+    assert listed(reinfer)
+"""
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=5)
+
+
+def test_the_doors_are_closed_when_the_session_ends(pytester: pytest.Pytester) -> None:
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415
+
+    before = HTTPAdapter.send
+    pytester.makepyfile("def test_it(reinfer): pass")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    assert HTTPAdapter.send is before
+
+
 # --------------------------------------------------------------------------------------------------------- guard
 
 

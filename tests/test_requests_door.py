@@ -19,7 +19,7 @@ from urllib3.util.retry import Retry
 
 from pytest_reinfer import FakeTenant, RouteNotBuilt
 from pytest_reinfer.transports import requests as door
-from pytest_reinfer.wire import ConnectionCut, Request, Response
+from pytest_reinfer.wire import ConnectionCut, Place, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,7 +210,7 @@ def test_below_a_path_only_that_path_is_the_tenants() -> None:
     for rest in ("x/api", "/../other", ""):
         assert (tenant.locate(tenant.url + rest) is None) == rest.startswith("x")
     assert tenant.locate("https://cloud.uipath.com/acme/test/reinfer_/api") is None
-    assert tenant.locate("https://CLOUD.uipath.com:443/acme/prod/reinfer_/api?a=b") == ("/api", "a=b")
+    assert tenant.locate("https://CLOUD.uipath.com:443/acme/prod/reinfer_/api?a=b") == (tenant.answer, "/api", "a=b")
 
 
 def test_several_tenants_are_open_at_once_and_close_in_any_order() -> None:
@@ -221,7 +221,7 @@ def test_several_tenants_are_open_at_once_and_close_in_any_order() -> None:
     for tenant in (tenants[1], tenants[0], tenants[2]):
         assert requests.get(tenant.url + DATASETS, headers=tenant.headers).ok
         tenant.__exit__(None)
-        assert tenant.locate(tenant.url) == ("/", "")
+        assert tenant.locate(tenant.url) == (tenant.answer, "/", "")
     assert HTTPAdapter.send is send
     assert [len(tenant.requests) for tenant in tenants] == [1, 1, 1]
 
@@ -443,8 +443,9 @@ def in_process(plan: Plan, asked: list[tuple[str, bytes]]) -> Iterator[str]:
             raise now
         return now
 
+    place = Place(answer, "/", "")
     with ExitStack() as stack:
-        for each in door.doors(lambda url: ("/", "") if url.startswith("http://tenant.example") else None, answer):
+        for each in door.doors(lambda url: place if url.startswith("http://tenant.example") else None):
             stack.enter_context(each)
         yield "http://tenant.example"
 

@@ -33,55 +33,57 @@ from pytest_reinfer.wire import ConnectionCut, Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Answer = Callable[[Request], Response]
-    Locate = Callable[[str], tuple[str, str] | None]
+    from pytest_reinfer.wire import Place
+
+    Locate = Callable[[str], Place | None]
 
 
 class Door(responses.RequestsMock):
-    """Leads what `requests` sends to a tenant's URLs to the tenant.
+    """Leads a request that is a tenant's to the tenant."""
 
-    `locate` gives the path and query of a URL that is the tenant's, and None for any other; `answer` is the tenant.
-    """
-
-    def __init__(self, locate: Locate, answer: Answer) -> None:
+    def __init__(self) -> None:
         super().__init__(assert_all_requests_are_fired=False)
-        self.locate = locate
-        self.answer = answer
 
-    def _on_request(
+    def _on_request(  # type: ignore[override] # it is told the place, and has no stubs to look through
         self,
         adapter: HTTPAdapter,
         request: requests.PreparedRequest,
         *,
-        retries: Any = None,  # noqa: ARG002 -- as responses calls it
+        place: Place,
+        retries: Any = None,  # noqa: ARG002 -- for mocks that play urllib3 themselves
         **kwargs: Any,
     ) -> requests.Response:
-        """Send a request for the tenant through an adapter; `retries` is for mocks that play urllib3 themselves."""
-        url = str(request.url)
-        path, query = self.locate(url) or ("/", "")
+        """Send a request through an adapter to its place at a tenant."""
         headers = {name: _text(value) for name, value in request.headers.lower_items()}
-        first: Response | ConnectionCut
-        try:
-            first = self.answer(
-                Request(str(request.method), path, query, headers, _bytes(self._read_filelike_body(request.body)))
-            )
-        except ConnectionCut as cut:
-            first = cut
+        body = _bytes(self._read_filelike_body(request.body))
+        first = _asked(place, Request(str(request.method), place.path, place.query, headers, body))
         if isinstance(first, Response) and not kwargs.get("stream") and _is_plain(adapter, request, first):
             return _response(adapter, request, first)
-        return self._send_for_real(adapter, request, first, **kwargs)
+        return self._send_for_real(adapter, request, place, first, **kwargs)
 
     def _send_for_real(
-        self, adapter: HTTPAdapter, request: requests.PreparedRequest, first: Response | ConnectionCut, **kwargs: Any
+        self,
+        adapter: HTTPAdapter,
+        request: requests.PreparedRequest,
+        place: Place,
+        first: Response | ConnectionCut,
+        **kwargs: Any,
     ) -> requests.Response:
         """Run the adapter's own `send`, on a pool without sockets; the first attempt has its answer already."""
         twin = object.__new__(type(adapter))  # the adapter itself belongs to other threads too
         twin.__dict__.update(adapter.__dict__)
-        pool = _pool(self, request, first)
+        pool = _pool(place, request, first)
         vars(twin)["get_connection_with_tls_context"] = lambda *_args, **_kwargs: pool
         response: requests.Response = responses._real_send(twin, request, **{**kwargs, "proxies": None})  # noqa: SLF001
         vars(response)["connection"] = adapter
         return response
+
+
+def _asked(place: Place, request: Request) -> Response | ConnectionCut:
+    try:
+        return place.answer(request)
+    except ConnectionCut as cut:
+        return cut
 
 
 def _text(value: str | bytes) -> str:
@@ -163,7 +165,7 @@ def _raw(answer: Response, request: requests.PreparedRequest, body: bytes, **kwa
     )
 
 
-def _pool(door: Door, request: requests.PreparedRequest, first: Response | ConnectionCut) -> HTTPConnectionPool:
+def _pool(place: Place, request: requests.PreparedRequest, first: Response | ConnectionCut) -> HTTPConnectionPool:
     """A connection pool of urllib3's, with its retry loop, that asks the tenant where others open a socket."""
     parts = requests.compat.urlparse(str(request.url))
     answers: list[Response | ConnectionCut] = [first]
@@ -176,12 +178,8 @@ def _pool(door: Door, request: requests.PreparedRequest, first: Response | Conne
             if answers:
                 answer = answers.pop()
             else:
-                path, query = door.locate(str(request.url)) or ("/", "")
                 sent = {name.lower(): _text(value) for name, value in (headers or {}).items()}
-                try:
-                    answer = door.answer(Request(method, path, query, sent, _bytes(body)))
-                except ConnectionCut as cut:
-                    answer = cut
+                answer = _asked(place, Request(method, place.path, place.query, sent, _bytes(body)))
             if isinstance(answer, ConnectionCut):
                 raise http.client.RemoteDisconnected("Remote end closed connection without response")
             return _raw(answer, request, answer.body, retries=kwargs.get("retries"), decode_content=False)
@@ -192,15 +190,17 @@ def _pool(door: Door, request: requests.PreparedRequest, first: Response | Conne
 # ------------------------------------------------------------------------------------------------- the replacements
 
 
-def _send(door: Door) -> Callable[[Link], Callable[..., Any]]:
-    """`HTTPAdapter.send`, for the tenant's URLs the tenant."""
+def _send(locate: Locate) -> Callable[[Link], Callable[..., Any]]:
+    """`HTTPAdapter.send`, for a tenant's URLs the tenant."""
 
     def make(link: Link) -> Callable[..., Any]:
-        serve = door.unbound_on_send()
+        serve = Door().unbound_on_send()
 
         def send(adapter: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-            ours = link.open and door.locate(str(request.url)) is not None
-            return (serve if ours else link.previous)(adapter, request, *args, **kwargs)
+            place = locate(str(request.url)) if link.open else None
+            if place is None:
+                return link.previous(adapter, request, *args, **kwargs)
+            return serve(adapter, request, *args, place=place, **kwargs)
 
         return send
 
@@ -208,43 +208,41 @@ def _send(door: Door) -> Callable[[Link], Callable[..., Any]]:
 
 
 class _NoStub(Exception):
-    """A mock of the test's own has no stub for a request that a tenant can answer."""
-
-    def __init__(self, door: Door) -> None:
-        super().__init__(door)
-        self.door = door
+    """A mock of the test's own has no stub for a request that is a tenant's."""
 
 
-def _on_request(door: Door) -> Callable[[Link], Callable[..., Any]]:
+def _on_request(locate: Locate) -> Callable[[Link], Callable[..., Any]]:
     """What any other `RequestsMock` does with a request: its stubs first, then the tenant."""
 
     def make(link: Link) -> Callable[..., Any]:
+        door = Door()
+
         def on_request(
             mock: responses.RequestsMock, adapter: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any
         ) -> Any:
-            if not link.open or door.locate(str(request.url)) is None:
+            place = locate(str(request.url)) if link.open else None
+            if place is None:
                 return link.previous(mock, adapter, request, **kwargs)
             if _may_have_stub(mock, request):
                 try:
                     return link.previous(mock, adapter, request, **kwargs)
-                except _NoStub as none:
-                    if none.door is not door:
-                        raise
-            return door._on_request(adapter, request, **kwargs)  # noqa: SLF001
+                except _NoStub:
+                    pass
+            return door._on_request(adapter, request, place=place, **kwargs)  # noqa: SLF001
 
         return on_request
 
     return make
 
 
-def _find_match(door: Door) -> Callable[[Link], Callable[..., Any]]:
+def _find_match(locate: Locate) -> Callable[[Link], Callable[..., Any]]:
     """How a `RequestsMock` looks for a stub, asked once: a stub's own matchers may count."""
 
     def make(link: Link) -> Callable[..., Any]:
         def find_match(mock: responses.RequestsMock, request: requests.PreparedRequest) -> Any:
             found = link.previous(mock, request)
-            if found[0] is None and link.open and door.locate(str(request.url)) is not None:
-                raise _NoStub(door)
+            if found[0] is None and link.open and locate(str(request.url)) is not None:
+                raise _NoStub
             return found
 
         return find_match
@@ -261,7 +259,7 @@ def _may_have_stub(mock: responses.RequestsMock, request: requests.PreparedReque
     )
 
 
-def _mock_send(door: Door) -> Callable[[Link], Callable[..., Any]]:
+def _mock_send(locate: Locate) -> Callable[[Link], Callable[..., Any]]:
     """What a `requests_mock` adapter does with a request: its stubs first, then the session's own way to us."""
 
     def make(link: Link) -> Callable[..., Any]:
@@ -272,7 +270,7 @@ def _mock_send(door: Door) -> Callable[[Link], Callable[..., Any]]:
             try:
                 return link.previous(mock, request, **kwargs)
             except NoMockAddress:
-                if link.open and door.locate(str(request.url)) is not None:
+                if link.open and locate(str(request.url)) is not None:
                     raise _RunRealHTTP from None
                 raise
 
@@ -287,13 +285,12 @@ def _requests_mock() -> Any:
     return import_module("requests_mock") if find_spec("requests_mock") else None
 
 
-def doors(locate: Locate, answer: Answer) -> list[Replaced]:
-    """What leads `requests` to a tenant while it is open."""
-    door = Door(locate, answer)
+def doors(locate: Locate) -> list[Replaced]:
+    """What leads `requests`, while it is open, to the places that `locate` finds for URLs."""
     found = [
-        Replaced(HTTPAdapter, "send", _send(door)),
-        Replaced(responses.RequestsMock, "_on_request", _on_request(door)),
-        Replaced(responses.RequestsMock, "_find_match", _find_match(door)),
+        Replaced(HTTPAdapter, "send", _send(locate)),
+        Replaced(responses.RequestsMock, "_on_request", _on_request(locate)),
+        Replaced(responses.RequestsMock, "_find_match", _find_match(locate)),
     ]
     mocks = _requests_mock()
-    return found if mocks is None else [*found, Replaced(mocks.Adapter, "send", _mock_send(door))]
+    return found if mocks is None else [*found, Replaced(mocks.Adapter, "send", _mock_send(locate))]
