@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from unittest.mock import ANY
 from urllib.parse import urlsplit
 
-from pytest_reinfer import api, contract, seeding
+from pytest_reinfer import api, contract, given, seeding
 from pytest_reinfer.comments import POSITION, Row
 from pytest_reinfer.log import Log
 from pytest_reinfer.refusal import RouteNotBuilt
-from pytest_reinfer.stamps import moment, stamp
-from pytest_reinfer.tenant import EVERYWHERE, UNMARKED, Dataset, Project, Resource, Source, Tenant, User, encode
+from pytest_reinfer.stamps import stamp
+from pytest_reinfer.tenant import EVERYWHERE, UNMARKED, Dataset, Project, Resource, Source, Tenant, User
 from pytest_reinfer.unexpected import Policy, Unexpected
 from pytest_reinfer.wire import Place
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     Found = TypeVar("Found")
     Permissions = Mapping[str, Iterable[str]] | Iterable[str]
 
-STAMPS = ("created_at", "last_modified")  # what the service stamps, and a test may arrange
 ADMINISTRATOR = "admin"
 
 
@@ -140,13 +138,13 @@ class FakeTenant:
         """Create a project, the owner of datasets and sources."""
         __tracebackhide__ = True
         with self._lock:
-            _check("add_project", "objects/common.json#/$defs/project_name", name)
-            given = {"name": name, "title": title, "description": description}
+            given.check("add_project", "objects/common.json#/$defs/project_name", name)
+            project = {"name": name, "title": title, "description": description}
             for field in ("title", "description"):
-                _check("add_project", f"objects/common.json#/$defs/{field}", given[field])
+                given.check("add_project", f"objects/common.json#/$defs/{field}", project[field])
             if name in self._state.projects:
                 raise ValueError(f"add_project: there is a project {name!r} already.")
-            return self._state.put_project(given)
+            return self._state.put_project(project)
 
     def add_source(self, full_name: str, *, comments: int | Iterable[JSON] = 0, **fields: Any) -> Source:
         """Create a source `project/name`, and its project if need be, with comments: a number of them, or objects.
@@ -156,8 +154,8 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             self._new_name("add_source", Source, full_name, "source_name")
-            _check("add_source", "objects/new_source.json", fields)
-            uploads = _uploads("add_source", comments)
+            given.check("add_source", "objects/new_source.json", fields)
+            uploads = given.uploads("add_source", comments)
             source = self._put_source(full_name, fields)
             self._fill(source, uploads)
             return source
@@ -181,23 +179,23 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             self._new_name("add_dataset", Dataset, full_name, "dataset_name")
-            found = [self._find(Source, source) for source in _several("add_dataset", "sources", sources)]
-            uploads = _uploads("add_dataset", comments)
+            found = [self._find(Source, source) for source in given.several("add_dataset", "sources", sources)]
+            uploads = given.uploads("add_dataset", comments)
             if labels is None and isinstance(uploads, int) and uploads:
                 labels = seeding.labels(self._state, full_name)
-            given = {"source_ids": [source.id for source in found], **fields}
+            new = {"source_ids": [source.id for source in found], **fields}
             if labels is not None:
-                labels = _several("add_dataset", "labels", labels)
-                given["label_defs"] = [*fields.get("label_defs", ()), *({"name": name} for name in labels)]
-            _check("add_dataset", "objects/new_dataset.json", given)
-            unknown = [source_id for source_id in given["source_ids"] if source_id not in self._state.sources]
+                labels = given.several("add_dataset", "labels", labels)
+                new["label_defs"] = [*fields.get("label_defs", ()), *({"name": name} for name in labels)]
+            given.check("add_dataset", "objects/new_dataset.json", new)
+            unknown = [source_id for source_id in new["source_ids"] if source_id not in self._state.sources]
             if unknown:
                 raise LookupError(f"add_dataset: no sources with the ids {unknown}. {self._there_are(Source)}")
-            if uploads and not given["source_ids"]:
+            if uploads and not new["source_ids"]:
                 self._new_name("add_dataset", Source, full_name, "source_name")
-                given["source_ids"] = [self._put_source(full_name, {}).id]
+                new["source_ids"] = [self._put_source(full_name, {}).id]
             self._project_of(full_name)
-            dataset = self._state.put_dataset(full_name, contract.with_defaults("objects/new_dataset.json", given))
+            dataset = self._state.put_dataset(full_name, contract.with_defaults("objects/new_dataset.json", new))
             owners = [self._state.sources[source_id] for source_id in dataset.source_ids]
             for turn, source in enumerate(owners):
                 share = (
@@ -215,7 +213,7 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             found = self._find(Source, source)
-            uploads = _uploads("add_comments", comments)
+            uploads = given.uploads("add_comments", comments)
             return tuple(row.uid for row in self._fill(found, uploads))
 
     def update_comment(self, uid: str, **fields: Any) -> None:
@@ -223,10 +221,10 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             row = self._row(uid)
-            old = {name: value for name, value in json.loads(row.data).items() if name in _upload_fields()}
+            old = {name: value for name, value in json.loads(row.data).items() if name in given.upload_fields()}
             if "id" in fields:
                 raise ValueError("update_comment: the id of a comment cannot change.")
-            (new,) = _checked("update_comment", [{**old, **fields}])
+            (new,) = given.checked("update_comment", [{**old, **fields}])
             self._state.change_comment(row, {name: new[name] for name in fields})
 
     def delete_comments(self, *uids: str) -> None:
@@ -248,10 +246,10 @@ class FakeTenant:
             default = {"sentiment": "positive"} if found.has_sentiment else {}
             assigned = [
                 {"name": label, **default} if isinstance(label, str) else dict(label)
-                for label in _several("annotate", "labels", labels)
+                for label in given.several("annotate", "labels", labels)
             ]
             for label in assigned:
-                _check("annotate", "objects/label.json", label)
+                given.check("annotate", "objects/label.json", label)
             self._state.put_labels(found, row, assigned=assigned)
 
     def predict(self, dataset: str | Dataset, uid: str, labels: Mapping[str, float] | Iterable[JSON]) -> None:
@@ -265,10 +263,10 @@ class FakeTenant:
             predicted = (
                 [{"name": name, "probability": probability} for name, probability in labels.items()]
                 if isinstance(labels, Mapping)
-                else _several("predict", "labels", labels)
+                else given.several("predict", "labels", labels)
             )
             for label in predicted:
-                _check("predict", "objects/predicted_label.json", label)
+                given.check("predict", "objects/predicted_label.json", label)
             self._state.put_labels(found, row, predicted=predicted)
 
     def tag_model(self, dataset: str | Dataset, name: str, version: int) -> None:
@@ -277,7 +275,7 @@ class FakeTenant:
         with self._lock:
             found = self._find(Dataset, dataset)
             tag = {"name": name, "version": version, "updated_at": stamp(self._state.now)}
-            _check("tag_model", "objects/model_tag.json", tag)
+            given.check("tag_model", "objects/model_tag.json", tag)
             tag["updated_at"] = stamp(self._state.tick())
             self._state.model_tags[found.id] = {**self._state.model_tags.get(found.id, {}), name: tag}
 
@@ -415,7 +413,7 @@ class FakeTenant:
         if route is not None and route not in contract.routes():
             built = ", ".join(each.name for each in contract.routes().values() if each.built)
             raise ValueError(f"No route is called {route!r}. There are: {built}.")
-        given = {
+        criteria = {
             "method": method,
             "path": path,
             "query": query,
@@ -423,7 +421,7 @@ class FakeTenant:
             "status": status,
             "permission": permission,
         }
-        expected = {name: value for name, value in given.items() if value is not ANY}
+        expected = {name: value for name, value in criteria.items() if value is not ANY}
         return self.requests.assert_requested(route, times, expected)
 
     def assert_not_requested(self, route: str | None = None, **expected: Any) -> None:
@@ -478,8 +476,8 @@ class FakeTenant:
         owner, slash, name = full_name.partition("/")
         if not slash:
             raise ValueError(f"{what}: a full name is 'project/name', not {full_name!r}.")
-        _check(what, "objects/common.json#/$defs/project_name", owner)
-        _check(what, f"objects/common.json#/$defs/{pattern}", name)
+        given.check(what, "objects/common.json#/$defs/project_name", owner)
+        given.check(what, f"objects/common.json#/$defs/{pattern}", name)
         if (kind, full_name) in self._state.names:
             raise ValueError(f"{what}: there is a {kind.__name__.lower()} {full_name!r} already.")
 
@@ -528,67 +526,3 @@ def _place(url: str) -> tuple[str, tuple[str | None, int | None], str]:
         raise ValueError(f"A tenant's URL starts with http:// or https:// and a host, not as {url!r} does.")
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     return parts.scheme, (parts.hostname.lower(), port), parts.path
-
-
-def _check(what: str, ref: str, value: object) -> None:
-    """Refuse a value that does not fit its schema, with the field and what is allowed there."""
-    __tracebackhide__ = True
-    problem = contract.problem(ref, value)
-    if problem is not None:
-        allowed = f" Allowed: {problem.allowed}." if problem.allowed else ""
-        raise ValueError(f"{what}: {problem.path.replace('$', 'the value', 1)}: {problem.message}.{allowed}")
-    try:
-        encode(value)
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{what}: {error.object[error.start]!r} is half a character, which no JSON can hold."
-        ) from None
-
-
-def _several(what: str, name: str, values: Iterable[Found]) -> list[Found]:
-    """The values of an argument that takes several; a text is one value, and not its letters."""
-    __tracebackhide__ = True
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise TypeError(f"{what}: {name} is a list, not {values!r}.")
-    return list(values)
-
-
-def _upload_fields() -> Mapping[str, Any]:
-    fields: Mapping[str, Any] = contract.node("objects/new_comment.json")["properties"]
-    return fields
-
-
-def _uploads(what: str, comments: int | Iterable[JSON]) -> int | list[JSON]:
-    """How many comments to generate, or upload objects."""
-    __tracebackhide__ = True
-    if isinstance(comments, int) and not isinstance(comments, bool):
-        if comments < 0:
-            raise ValueError(f"{what}: {comments} comments cannot be.")
-        return comments
-    return _checked(what, _several(what, "comments", comments))  # type: ignore[arg-type] # a bool is refused there
-
-
-def _checked(what: str, comments: list[JSON]) -> list[JSON]:
-    """Upload objects with their defaults, each fit to be stored."""
-    __tracebackhide__ = True
-    uploads = []
-    for number, comment in enumerate(comments):
-        where = f"{what}: comment {number}"
-        if not isinstance(comment, dict):
-            raise TypeError(f"{where}: a comment is an object, not {comment!r}.")
-        stamps = {name: comment[name] for name in STAMPS if name in comment}
-        upload = {name: value for name, value in comment.items() if name not in STAMPS}
-        for name, value in stamps.items():
-            _check(f"{where}: {name}", "objects/common.json#/$defs/timestamp", value)
-        _check(where, "objects/new_comment.json", upload)
-        sent = (message["sent_at"] for message in upload["messages"] if "sent_at" in message)
-        for text in (*stamps.values(), upload["timestamp"], *sent):
-            try:
-                moment(text)
-            except ValueError as error:
-                raise ValueError(f"{where}: {text!r} is no moment: {error}.") from None
-        uploads.append(contract.with_defaults("objects/new_comment.json", upload) | stamps)
-    twice = [name for name, times in Counter(upload["id"] for upload in uploads).items() if times > 1]
-    if twice:
-        raise ValueError(f"{what}: the ids {twice} stand there twice.")
-    return uploads

@@ -33,7 +33,7 @@ def digest(seed: int) -> str:
     labels = content.label_tree(seed, "acme/triage")
     made = content.comments(seed, SOURCE, 0, 60, UNTIL)
     marked = [content.marks(seed, "acme/triage", comment["id"], labels, has_sentiment=True) for comment in made]
-    everything = [made, labels, marked, content.titles(seed, SOURCE)]
+    everything = [made, labels, marked]
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
@@ -312,17 +312,9 @@ def test_marks_name_nothing_but_the_labels_given(labels: tuple[str, ...]) -> Non
             assert {label["name"] for label in side} <= set(labels)
 
 
-def test_a_title_reads_like_the_name() -> None:
-    title, description = content.titles(7, "acme/support-inbox_2")
-    assert title == "Acme Support Inbox 2"
-    assert title in description
-    assert len(content.titles(7, "a" * 1024 + "/b")[0]) == 128
-    assert all(content.titles(7, "_/-"))
-
-
 def test_faker_is_imported_only_when_comments_are_made() -> None:
     program = (
-        "import sys; from pytest_reinfer import content; content.label_tree(1, 'a/b'); content.titles(1, 'a/b');"
+        "import sys; from pytest_reinfer import content; content.label_tree(1, 'a/b');"
         "content.marks(1, 'a/b', 'c', ('d',), has_sentiment=True); print('faker' in sys.modules)"
     )
     assert output(program) == "False"
