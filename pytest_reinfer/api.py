@@ -113,7 +113,9 @@ def _body(route: Route, request: Request) -> JSON:
 def _parsed(body: bytes) -> Any:
     """The JSON of a body; strictly JSON, with each key once, and text that can be written again."""
     try:
-        value = json.loads(body.decode(), object_pairs_hook=_each_once, parse_constant=_no_constant)
+        value = json.loads(
+            body.decode(), object_pairs_hook=_each_once, parse_constant=_no_constant, parse_float=_finite
+        )
     except RecursionError:
         raise Refused("malformed_json", reason="it is nested too deep") from None
     except ValueError as problem:
@@ -133,6 +135,13 @@ def _each_once(pairs: list[tuple[str, Any]]) -> JSON:
         twice = next(key for key in found if keys.count(key) > 1)
         raise ValueError(f"duplicate key {json.dumps(twice)}")
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> Any:

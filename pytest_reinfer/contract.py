@@ -283,8 +283,8 @@ def problem(ref: str, value: Any) -> Problem | None:
     from jsonschema.exceptions import best_match  # noqa: PLC0415
 
     breach = best_match(_words(ref).iter_errors(value))
-    if breach is None:
-        raise RuntimeError(f"jsonschema-rs refuses what jsonschema accepts, by {ref}: {value!r:.200}")
+    if breach is None:  # an infinity, which Python takes for a number
+        return Problem("$", "it holds a number that no JSON can hold", "")
     return Problem(breach.json_path, breach.message, _allowed(breach.schema, str(breach.validator)))
 
 

@@ -344,3 +344,57 @@ def test_a_bug_of_ours_reaches_the_test_as_itself(
     with pytest.raises(AssertionError, match="pytest-reinfer itself failed") as failure:
         tenant.check()
     assert isinstance(failure.value.__cause__, ZeroDivisionError)
+
+
+# ------------------------------------------------------------------------------------- what a mutation tester found
+
+
+def test_several_spaces_may_stand_before_a_token(tenant: FakeTenant, send: Send) -> None:
+    assert send("GET", "/api/v1/datasets", headers={"Authorization": f"Bearer   {tenant.token}"}).status == 200
+
+
+@each_reading_route
+def test_a_request_that_names_no_content_type_is_400(tenant: FakeTenant, refused: Send, route: contract.Route) -> None:
+    answer = refused(400, route.method, filled(route, tenant))
+    assert answer.message == "400 Bad Request: Content-Type must be application/json"
+
+
+def test_a_space_may_stand_before_the_charset(tenant: FakeTenant, send: Send) -> None:
+    headers = {**tenant.headers, "Content-Type": "application/json ; charset=utf-8"}
+    assert send("POST", "/api/v1/datasets/acme/support/export", body=b"{}", headers=headers).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"[" * 100_000, "it is nested too deep"),
+        (b'{"limit": NaN}', "NaN is no JSON number"),
+        (b'{"limit": -Infinity}', "-Infinity is no JSON number"),
+        (b'{"limit": 1, "limit": 1}', 'duplicate key "limit"'),
+    ],
+    ids=["deep", "NaN", "Infinity", "duplicate"],
+)
+def test_a_body_that_is_no_json_is_told_why(refused: Send, body: bytes, reason: str) -> None:
+    answer = refused(400, "POST", "/api/v1/datasets/acme/support/export", body=body)
+    assert answer.message == f"400 Bad Request: the body is not valid JSON: {reason}"
+
+
+def test_the_time_that_an_answer_names_is_no_longer_than_it_took(send: Send) -> None:
+    from time import perf_counter  # noqa: PLC0415
+
+    started = perf_counter()
+    answer = send("GET", "/api/v1/datasets")
+    took = (perf_counter() - started) * 1000
+    assert 0 <= float(answer.headers["Server-Timing"].removeprefix("total;dur=")) <= took
+
+
+def test_a_route_that_is_not_built_is_told_by_its_method_and_path(send: Send) -> None:
+    told = "GET /api/v1/sources/acme/mail: the API has this route, pytest-reinfer does not build it."
+    with pytest.raises(RouteNotBuilt, match=f"^{re.escape(told)}$"):
+        send("GET", "/api/v1/sources/acme/mail")
+
+
+def test_an_answer_has_no_blanks_between_its_values(tenant: FakeTenant, send: Send) -> None:
+    for method, path in [("GET", "/api/v1/datasets"), ("POST", "/api/v1/datasets/acme/support/export")]:
+        answer = send(method, path, {} if method == "POST" else None)
+        assert answer.body == json.dumps(answer.json, ensure_ascii=False, separators=(",", ":")).encode()

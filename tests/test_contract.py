@@ -17,7 +17,9 @@ TEXT = st.one_of(
         ["acme", "a b", "0" * 16, "0" * 16 + "\n", "2024-01-01T00:00:00Z", "2024-13-01", "A > B", " > ", "é", "x" * 129]
     ),
 )
-LEAVES = st.one_of(st.none(), st.booleans(), st.integers(-300, 300), st.floats(allow_nan=False, width=16), TEXT)
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(-300, 300), st.floats(allow_nan=False, allow_infinity=False, width=16), TEXT
+)
 NAMES = sorted({name for schema in contract.documents().values() for name in schema.get("properties", ())})
 VALUES = st.recursive(
     LEAVES,
@@ -72,6 +74,12 @@ def test_what_is_no_json_gets_a_verdict_too(value: Any) -> None:
     problem = contract.problem("objects/error.json", value)
     assert problem is not None
     assert problem.message
+
+
+def test_an_infinity_is_no_json_though_it_is_a_number() -> None:
+    problem = contract.problem("objects/user_properties.json", {"number:A": float("inf")})
+    assert problem is not None
+    assert problem.message == "it holds a number that no JSON can hold"
 
 
 def test_what_is_nested_deep_gets_a_verdict_too() -> None:

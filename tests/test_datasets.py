@@ -320,3 +320,53 @@ def test_a_project_may_have_a_dot_and_a_dataset_a_name_of_256(tenant: FakeTenant
 @pytest.mark.parametrize("family", contract.node("objects/new_dataset.json#/properties/model_family")["enum"])
 def test_every_model_family_is_echoed(send: Send, family: str) -> None:
     assert send("PUT", SUPPORT, {"dataset": {"model_family": family}}).json["dataset"]["model_family"] == family
+
+
+# ------------------------------------------------------------------------------------- what a mutation tester found
+
+
+def test_create_dataset_copies_the_annotations_of_every_comment_with_their_labels(
+    tenant: FakeTenant, send: Send
+) -> None:
+    sources = [tenant.add_source(f"acme/{name}", comments=[comment("a"), comment("b")]) for name in ("one", "two")]
+    original = tenant.add_dataset("acme/original", sources=sources)
+    assigned = {f"{source.id}.{name}": f"{source.name} {name}" for source in sources for name in "ab"}
+    for uid, label in assigned.items():
+        tenant.annotate(original, uid, [label])
+    given = {"source_ids": [source.id for source in sources], "copy_annotations_from": original.id}
+    answer = send("PUT", SUPPORT, {"dataset": given}).json
+    assert answer["num_copied"] == 4
+    assert {label["name"] for label in answer["dataset"]["label_defs"]} == set(assigned.values())
+    assert answer["dataset"]["label_groups"][0]["label_defs"] == answer["dataset"]["label_defs"]
+    copied = {entry["comment"]["uid"]: entry["annotations"] for entry in tenant.exported("acme/support")}
+    assert {uid: each["labels"]["assigned"][0]["name"] for uid, each in copied.items()} == assigned
+
+
+def test_a_deleted_dataset_leaves_nothing_behind(tenant: FakeTenant, send: Send) -> None:
+    source = tenant.add_source("acme/mail", comments=[comment("a")])
+    tenant.add_dataset("acme/support", sources=[source])
+    tenant.tag_model("acme/support", "live", 1)
+    tenant.annotate("acme/support", f"{source.id}.a", ["Claim"])
+    send("DELETE", SUPPORT)
+    state = tenant.snapshot()
+    assert (state.datasets, state.model_tags, state.labelled) == ({}, {}, {})
+
+
+def test_any_permission_in_a_project_is_enough_to_copy_from_its_datasets(tenant: FakeTenant, send: Send) -> None:
+    original = tenant.add_dataset("other/original")
+    user = tenant.add_user("ann", permissions={"acme": ["Datasets admin"], "other": ["View sources"]})
+    given = {"copy_annotations_from": original.id}
+    assert send("PUT", SUPPORT, {"dataset": given}, user=user).json["num_copied"] == 0
+
+
+def test_create_dataset_with_a_group_of_no_labels_has_none(tenant: FakeTenant, send: Send) -> None:
+    dataset = send("PUT", SUPPORT, {"dataset": {"label_groups": [{"name": "default"}]}}).json["dataset"]
+    assert dataset["label_defs"] == []
+    assert tenant.dataset("acme/support").labels == ()
+
+
+def test_create_dataset_copies_nothing_from_a_source_without_labels(tenant: FakeTenant, send: Send) -> None:
+    given = {"source_ids": [tenant.add_source("acme/mail", comments=[comment("a")]).id]}
+    original = send("PUT", "/api/v1/datasets/acme/original", {"dataset": given}).json["dataset"]
+    given["copy_annotations_from"] = original["id"]
+    assert send("PUT", SUPPORT, {"dataset": given}).json["num_copied"] == 0

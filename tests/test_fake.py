@@ -523,3 +523,95 @@ def test_threads_may_change_and_read_one_tenant_at_once() -> None:
     assert failures == []
     assert len(tenant.exported("acme/support")) == 180
     assert json.dumps(tenant.exported("acme/support"))
+
+
+# ------------------------------------------------------------------------------------- what a mutation tester found
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("GET", "/api/v1/nowhere", "GET /api/v1/nowhere\n  The API has no such route: it answered 404.\n"),
+        ("PATCH", "/api/v1/datasets", "PATCH /api/v1/datasets\n  The API has this path, but not with this method: it "),
+    ],
+)
+def test_what_a_test_should_not_ask_is_told_when_it_is_checked(method: str, path: str, told: str) -> None:
+    tenant = FakeTenant()
+    ask(tenant, method, path)
+    with pytest.raises(AssertionError) as error:
+        tenant.check()
+    assert told in str(error.value)
+
+
+def test_what_a_tenant_holds_shows_its_kind_name_and_id() -> None:
+    tenant = FakeTenant()
+    dataset = tenant.add_dataset("acme/support", comments=1)
+    (source,), (project,) = tenant.sources, tenant.projects
+    assert repr(dataset) == f"Dataset('acme/support', id='{dataset.id}')"
+    assert repr(source) == f"Source('acme/support', id='{source.id}')"
+    assert repr(project) == f"Project('acme', id='{project.id}')"
+
+
+@pytest.mark.parametrize("attribute", ["token", "username", "permissions"])
+def test_a_user_in_hand_does_not_change(attribute: str) -> None:
+    user = FakeTenant().user("admin")
+    with pytest.raises(AttributeError):
+        setattr(user, attribute, None)
+
+
+def test_what_is_added_is_what_is_found() -> None:
+    tenant = FakeTenant()
+    project = tenant.add_project("acme", title="Acme", description="All of it")
+    assert project == tenant.project("acme") == tenant.projects[0]
+    assert (project.name, project.title, project.full_name, project.owner) == ("acme", "Acme", "acme", "acme")
+    assert project.fields["created_at"] == project.fields["updated_at"]
+    source = tenant.add_source("acme/mail", title="Mail")
+    assert source == tenant.source("acme/mail") == tenant.sources[0]
+    assert (source.name, source.title, source.full_name, source.owner) == ("mail", "Mail", "acme/mail", "acme")
+
+
+def test_projects_and_sources_carry_the_moment_they_were_made() -> None:
+    tenant = FakeTenant()
+    source = tenant.add_source("acme/mail")
+    project = tenant.project("acme")
+    assert (project.fields["created_at"], project.fields["updated_at"]) == ("2024-01-15T09:00:00.001000Z",) * 2
+    names = ("created_at", "updated_at", "last_modified")
+    assert [source.fields[name] for name in names] == ["2024-01-15T09:00:00.002000Z"] * 3
+
+
+def test_deleting_a_comment_leaves_one_of_the_same_id_in_another_source_labelled() -> None:
+    tenant = FakeTenant()
+    sources = [tenant.add_source(f"acme/{name}", comments=[comment("a")]) for name in ("one", "two")]
+    dataset = tenant.add_dataset("acme/support", sources=sources)
+    for source in sources:
+        tenant.annotate(dataset, f"{source.id}.a", ["Claim"])
+    tenant.delete_comments(f"{sources[0].id}.a")
+    (entry,) = tenant.exported(dataset)
+    assert entry["comment"]["source_id"] == sources[1].id
+    assert [label["name"] for label in entry["annotations"]["labels"]["assigned"]] == ["Claim"]
+
+
+def test_a_comment_without_labels_says_so() -> None:
+    tenant = FakeTenant()
+    dataset = tenant.add_dataset("acme/support", comments=[comment("a"), comment("b")])
+    tenant.predict(dataset, f"{dataset.source_ids[0]}.a", {"Claim": 0.5})
+    assert [each["has_annotations"] for each in tenant.comments("acme/support")] == [False, False]
+
+
+def test_a_comment_is_flagged_for_its_own_labels_in_any_dataset() -> None:
+    tenant = FakeTenant()
+    sources = [tenant.add_source(f"acme/{name}", comments=[comment("a"), comment("b")]) for name in ("one", "two")]
+    first, second = (tenant.add_dataset(f"acme/{name}", sources=sources) for name in ("first", "second"))
+    one, two = (source.id for source in sources)
+    tenant.annotate(first, f"{one}.a", ["Claim"])
+    tenant.annotate(second, f"{one}.b", ["Claim"])
+    tenant.annotate(second, f"{two}.a", [])
+    flags = {each["uid"]: each["has_annotations"] for source in sources for each in tenant.comments(source)}
+    assert flags == {f"{one}.a": True, f"{one}.b": True, f"{two}.a": False, f"{two}.b": False}
+
+
+def test_a_timestamp_beyond_the_calendar_is_told_with_the_reason() -> None:
+    tenant = FakeTenant()
+    tenant.add_source("acme/mail")
+    with pytest.raises(ValueError, match=r"0001-01-01T00:00:00\+14:00 is outside the years 1 to 9999 in UTC"):
+        tenant.add_comments("acme/mail", [comment("a", "0001-01-01T00:00:00+14:00")])

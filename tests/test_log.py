@@ -133,3 +133,59 @@ def test_a_body_longer_than_the_log_keeps_is_not_kept() -> None:
 
 def test_answers_are_plain_values() -> None:
     assert isinstance(FakeTenant().answer(Request("GET", "/", "", {}, b"")), Response)
+
+
+# ------------------------------------------------------------------------------------- what a mutation tester found
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "shown"),
+    [
+        ("/api/v1/nowhere", b"", "POST /api/v1/nowhere -> 404  [no route]"),
+        (EXPORT, b"\xff{", f"POST {EXPORT} -> 400  [export_dataset]  \ufffd{{"),
+        (EXPORT, b"x" * 121, f"POST {EXPORT} -> 400  [export_dataset]  {'x' * 120}"),
+        ("/api/v1/audit_events/query", b"{}", "POST /api/v1/audit_events/query -> no answer  [no route]  {}"),
+    ],
+)
+def test_a_request_is_shown_in_one_line(path: str, body: bytes, shown: str) -> None:
+    from contextlib import suppress  # noqa: PLC0415
+
+    tenant = FakeTenant(unbuilt_routes="allow")
+    tenant.add_dataset("acme/support")
+    headers = {"authorization": tenant.headers["Authorization"], "content-type": "application/json"}
+    with suppress(NotImplementedError):
+        tenant.answer(Request("POST", path, "", headers, body))
+    assert str(tenant.requests[0]) == shown
+
+
+def test_of_many_requests_the_latest_twenty_are_shown() -> None:
+    tenant = FakeTenant()
+    for _ in range(20):
+        ask(tenant, "GET", "/api/v1/datasets")
+    assert "earlier ones" not in repr(tenant.requests)
+    assert repr(tenant.requests).startswith("<20 requests>\n  1. GET")
+    ask(tenant, "GET", "/api/v1/datasets")
+    assert repr(tenant.requests).startswith("<21 requests>\n  ... 1 earlier ones\n  2. GET")
+
+
+def test_more_requests_than_expected_are_told_without_a_nearest(asked: FakeTenant) -> None:
+    with pytest.raises(AssertionError) as failure:
+        asked.assert_requested("export_dataset", times=1)
+    assert "The nearest" not in str(failure.value)
+
+
+def test_the_nearest_request_is_the_one_with_the_fewest_differences(asked: FakeTenant) -> None:
+    with pytest.raises(AssertionError) as failure:
+        asked.assert_requested("export_dataset", json={"limit": 1, "from": "2020-01-02"}, status=400)
+    assert str(failure.value).endswith("\n  json: expected {'limit': 1, 'from': '2020-01-02'}, got {'limit': 0}")
+
+
+def test_requests_may_be_made_while_the_log_is_read(asked: FakeTenant) -> None:
+    for entry in asked.requests:
+        ask(asked, entry.method, entry.path)
+    assert len(asked.requests) == 8
+
+
+def test_an_assertion_about_any_route_says_so(asked: FakeTenant) -> None:
+    with pytest.raises(AssertionError, match=r"^Expected at least once: any route, status=500\nAsked 0 times\."):
+        asked.assert_requested(status=500)

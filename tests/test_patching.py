@@ -69,3 +69,28 @@ def test_an_error_inside_ends_the_replacement() -> None:
     with pytest.raises(ZeroDivisionError), Replaced(Owner, "call", adding("a")):
         _ = 1 / 0
     assert Owner.call is real
+
+
+# ------------------------------------------------------------------------------------- what a mutation tester found
+
+
+def test_a_replacement_that_was_never_opened_may_be_closed() -> None:
+    real = Owner.call
+    Replaced(Owner, "call", adding("a")).close()
+    assert Owner.call is real
+
+
+def test_a_link_that_a_foreign_patch_keeps_is_passed_by_the_next_replacement() -> None:
+    real = Owner.call
+    first = Replaced(Owner, "call", adding("a")).open()
+    patched = Owner.call
+    Owner.call = lambda self: "f" + patched(self)  # type: ignore[method-assign]
+    second = Replaced(Owner, "call", adding("b")).open()
+    first.close()
+    assert Owner().call() == "bfreal"
+    second.close()
+    assert Owner().call() == "freal"
+    Owner.call = patched  # type: ignore[method-assign] # as the foreign patch restores what it found
+    with Replaced(Owner, "call", adding("c")):
+        assert Owner().call() == "creal"
+    assert Owner.call is real

@@ -11,7 +11,8 @@ import pytest
 def _plain_session(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini(
-        "[pytest]\nfilterwarnings = error\naddopts = -p pytest_reinfer.plugin -p no:cacheprovider --strict-markers"
+        "[pytest]\nfilterwarnings =\n  error\n  ignore::pytest.PytestAssertRewriteWarning\n"
+        "addopts = -p pytest_reinfer.plugin -p no:cacheprovider --strict-markers"
     )
 
 

@@ -55,7 +55,7 @@ class Door(responses.RequestsMock):
     ) -> requests.Response:
         """Send a request through an adapter to its place at a tenant."""
         headers = {name: _text(value) for name, value in request.headers.lower_items()}
-        body = _bytes(self._read_filelike_body(request.body))
+        body = _bytes(request.body)
         first = _asked(place, Request(str(request.method), place.path, place.query, headers, body))
         if isinstance(first, Response) and not kwargs.get("stream") and _is_plain(adapter, request, first):
             return _response(adapter, request, first)
@@ -96,6 +96,8 @@ def _bytes(body: Any) -> bytes:
         return b""
     if isinstance(body, str):
         return body.encode()
+    if hasattr(body, "read"):
+        return _bytes(body.read())
     return bytes(body) if isinstance(body, (bytes, bytearray, memoryview)) else b"".join(map(_bytes, body))
 
 
