@@ -14,7 +14,9 @@ from pytest_reinfer.tenant import encode
 from pytest_reinfer.wire import Exchange, Request, Response
 
 if TYPE_CHECKING:
-    from pytest_reinfer.contract import Match, Route
+    from collections.abc import Mapping
+
+    from pytest_reinfer.contract import Route
     from pytest_reinfer.tenant import Tenant, User
     from pytest_reinfer.wire import JSON
 
@@ -66,7 +68,7 @@ def _payload(tenant: Tenant, request: Request, known: _Known, headers: dict[str,
         raise RouteNotBuilt(
             f"{request.method} {request.path}: the API has this route, pytest-reinfer does not build it."
         )
-    _permit(tenant, user, found, known)
+    known.permission = _permitted(tenant, user, route, found.parameters)
     if found.problem is not None:
         raise Refused("schema_violation", message=found.problem.message)
     return HANDLERS[route.name](Call(tenant, user, found.parameters, _body(route, request)))
@@ -82,15 +84,15 @@ def _caller(tenant: Tenant, request: Request) -> User:
     return user
 
 
-def _permit(tenant: Tenant, user: User, found: Match, known: _Known) -> None:
-    """Refuse a caller who lacks the route's permission in the project of the path, where there is such a project."""
-    project, permission = found.parameters.get("project"), str(found.route and found.route.permission)
-    dataset = tenant.datasets.get(found.parameters.get("dataset_id", ""))
+def _permitted(tenant: Tenant, user: User, route: Route, path: Mapping[str, str]) -> str:
+    """The permission of a route, refused to a caller who lacks it in the project of the path, where there is one."""
+    project, permission = path.get("project", ""), str(route.permission)
+    dataset = tenant.datasets.get(path.get("dataset_id", ""))
     if dataset is not None:
         project = dataset.owner
-    if project in tenant.projects and not user.may(permission, str(project)):
+    if project in tenant.projects and not user.may(permission, project):
         raise Refused("forbidden")
-    known.permission = permission
+    return permission
 
 
 def _body(route: Route, request: Request) -> JSON:

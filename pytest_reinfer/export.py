@@ -34,9 +34,9 @@ def select(
 ) -> list[Row]:
     """At most `most` comments of a dataset in an order, between two moments, of some sources, behind a position."""
     wanted = dataset.source_ids if source_ids is None else set(source_ids).intersection(dataset.source_ids)
-    tables = [tenant.comments[source_id] for source_id in wanted if source_id in tenant.comments]
+    tables = [tenant.comments[source_id] for source_id in wanted]
     spans = [table.span(order_by, low, high, after, most) for table in tables]
-    return first([span for span in spans if span] or [[]], order_by, most)
+    return first([span for span in spans if span], order_by, most)
 
 
 def pick(tenant: Tenant, dataset: Dataset, uids: Iterable[str], order_by: str, after: Position | None) -> list[Row]:

@@ -218,11 +218,6 @@ class Tenant:
         found = self.names.get((Dataset, full_name))
         return None if found is None else self.datasets[found]
 
-    def find_source(self, full_name: str) -> Source | None:
-        """The source of this name, where there is one."""
-        found = self.names.get((Source, full_name))
-        return None if found is None else self.sources[found]
-
     def put_project(self, given: JSON) -> Project:
         """Create a project from the fields of a valid request and its name."""
         at = stamp(self.tick())
@@ -248,9 +243,10 @@ class Tenant:
         at = stamp(self.tick())
         filled = {"id": self.new_id(), "owner": owner, "name": name, **given, "created": at, "last_modified": at}
         filled["source_ids"] = list(dict.fromkeys(given["source_ids"]))
-        if "label_groups" in given:
-            filled["label_defs"] = [label for group in given["label_groups"] for label in group.get("label_defs", ())]
-        dataset = _with_label_groups(Dataset(filled))
+        groups = given.get("label_groups", [{"label_defs": given["label_defs"]}])
+        dataset = Dataset(
+            filled | _labels(contract.with_defaults("objects/label_group.json", group) for group in groups)
+        )
         self.datasets[dataset.id] = dataset
         self.names[Dataset, full_name] = dataset.id
         return dataset
@@ -298,18 +294,17 @@ class Tenant:
         table.add(rows)
         return rows
 
-    def change_comment(self, row: Row, given: JSON) -> Row:
+    def change_comment(self, row: Row, given: JSON) -> None:
         """Put the given fields in the place of the old ones, and stamp the change."""
         old = json.loads(row.data)
         old.pop("last_modified")
         new = row_of(row.source_id, {**old, **given}, row.number, self.tick())
         self.comments_to_change(row.source_id).replace(new)
-        return new
 
     def drop_comment(self, row: Row) -> None:
         """Delete a comment, and its labels in every dataset."""
         self.comments_to_change(row.source_id).remove(row.id)
-        for dataset_id, source_id in list(self.labelled):
+        for dataset_id, source_id in self.labelled:
             if source_id == row.source_id and row.id in self.labelled[dataset_id, source_id]:
                 del self.labels_to_change(dataset_id, source_id)[row.id]
 
@@ -351,8 +346,8 @@ class Tenant:
     def copy_annotations(self, original: Dataset, dataset: Dataset) -> int:
         """Assign in a dataset what is assigned in another one to the comments of both; how many comments that were."""
         copied = 0
-        for source_id in set(original.source_ids).intersection(dataset.source_ids):
-            for comment_id, start in list(self.labelled.get((original.id, source_id), {}).items()):
+        for source_id in dataset.source_ids:
+            for comment_id, start in self.labelled.get((original.id, source_id), {}).items():
                 if assigns(start):
                     row = self.comments[source_id].rows[comment_id]
                     self.put_labels(dataset, row, assigned=self.labels_of(original, row)[0])
@@ -364,9 +359,9 @@ class Tenant:
         dataset = self.datasets[dataset.id]
         new = [{"name": name} for name in dict.fromkeys(names) if name not in dataset.labels]
         if new:
-            grown = {**dataset.fields, "label_defs": [*dataset.fields["label_defs"], *new]}
-            grown.pop("label_groups")
-            self.datasets[dataset.id] = _with_label_groups(Dataset(grown))
+            first, *others = dataset.fields["label_groups"]
+            grown = {**first, "label_defs": [*first["label_defs"], *new]}
+            self.datasets[dataset.id] = Dataset({**dataset.fields, **_labels([grown, *others])})
 
     def flag_annotations(self, rows: Iterable[Row]) -> None:
         """Let comments say whether any dataset has labels assigned to them."""
@@ -413,9 +408,7 @@ def _with_stamp(given: JSON, name: str) -> JSON:
     return {**given, name: stamp(moment(given[name]))} if name in given else given
 
 
-def _with_label_groups(dataset: Dataset) -> Dataset:
-    """The dataset with its labels mirrored into the group that every dataset has, unless it came with groups."""
-    if "label_groups" in dataset.fields:
-        return dataset
-    defaults = contract.with_defaults("objects/label_group.json", {"label_defs": dataset.fields["label_defs"]})
-    return Dataset({**dataset.fields, "label_groups": [defaults]})
+def _labels(groups: Iterable[JSON]) -> JSON:
+    """The label fields of a dataset: its groups, and the labels of all of them together."""
+    groups = list(groups)
+    return {"label_groups": groups, "label_defs": [label for group in groups for label in group["label_defs"]]}

@@ -370,3 +370,25 @@ def test_create_dataset_copies_nothing_from_a_source_without_labels(tenant: Fake
     original = send("PUT", "/api/v1/datasets/acme/original", {"dataset": given}).json["dataset"]
     given["copy_annotations_from"] = original["id"]
     assert send("PUT", SUPPORT, {"dataset": given}).json["num_copied"] == 0
+
+
+def test_a_new_label_joins_the_first_group_and_leaves_the_others(tenant: FakeTenant) -> None:
+    groups = [{"name": "default"}, {"name": "other", "label_defs": [{"name": "b"}], "trainable": False}]
+    dataset = tenant.add_dataset("acme/support", comments=[comment("a")], label_groups=groups)
+    tenant.annotate(dataset, f"{dataset.source_ids[0]}.a", ["c"])
+    after = tenant.dataset("acme/support")
+    assert after.labels == ("c", "b")
+    assert [(group["name"], group["trainable"]) for group in after.fields["label_groups"]] == [
+        ("default", True),
+        ("other", False),
+    ]
+
+
+def test_copied_annotations_bring_their_labels_in_the_order_of_the_sources(tenant: FakeTenant, send: Send) -> None:
+    sources = [tenant.add_source(f"acme/{name}", comments=[comment("a")]) for name in "pqrstuvw"]
+    original = tenant.add_dataset("acme/original", sources=sources)
+    for source in sources:
+        tenant.annotate(original, f"{source.id}.a", [source.name])
+    given = {"source_ids": [source.id for source in sources], "copy_annotations_from": original.id}
+    copied = send("PUT", SUPPORT, {"dataset": given}).json["dataset"]
+    assert [label["name"] for label in copied["label_defs"]] == list("pqrstuvw")
