@@ -96,6 +96,11 @@ class Project(Resource):
     """A project: the owner of sources and datasets, for which permissions are granted."""
 
     @property
+    def owner(self) -> str:
+        """A project owns itself."""
+        return self.name
+
+    @property
     def full_name(self) -> str:
         """A project stands alone."""
         return self.name
@@ -221,7 +226,7 @@ class Tenant:
     def put_project(self, given: JSON) -> Project:
         """Create a project from the fields of a valid request and its name."""
         at = stamp(self.tick())
-        project = Project({"id": self.new_id(), "owner": given["name"], **given, "created_at": at, "updated_at": at})
+        project = Project({"id": self.new_id(), **given, "created_at": at, "updated_at": at})
         self.projects[project.name] = project
         return project
 
