@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from unittest.mock import ANY
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Permissions = Mapping[str, Iterable[str]] | Iterable[str]
 
 ADMINISTRATOR = "admin"
+_ADDRESS: Final = re.compile(r"[a-zA-Z]+://[^/@?#\\\s\x80-\uffff]+(/[^?#\\\s\x80-\uffff]*)?")
 
 
 class FakeTenant:
@@ -38,7 +40,7 @@ class FakeTenant:
     with the same URL the one opened last answers. All methods may be called from any thread.
 
     url: where it answers, any http or https URL, with or without a path. Default: a tenant of `reinfer.io`.
-    seed: what ids, tokens and generated content follow from; the same seed gives the same tenant, everywhere.
+    seed: what ids, tokens and generated content follow from; the same seed and URL give the same tenant, everywhere.
     unknown_routes, unbuilt_routes: "allow" lets such requests pass without an error at the end.
     log_bodies: request bodies up to so many bytes are kept in `requests`.
     """
@@ -54,8 +56,10 @@ class FakeTenant:
     ) -> None:
         self.url = (url or _default_url()).rstrip("/")
         self._place = _place(self.url)  # tells other ways to write it
+        if not _ADDRESS.fullmatch(self.url):
+            raise ValueError(f"A tenant's URL is a scheme, a host in ASCII and maybe a path, not {url!r}.")
         self._lock = threading.RLock()
-        self._state = _fresh(seed).fork()
+        self._state = _fresh(seed, self.url).fork()
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
         self._doors: list[Replaced] = []
         self.requests = Log(log_bodies)
@@ -129,7 +133,8 @@ class FakeTenant:
                 self._unexpected.crash(request, error)
                 raise
             self.requests.add(request, exchange)
-            self._unexpected.add(request, exchange.refusal)
+            asked_for_nothing = exchange.refusal == "unauthorized" and exchange.route is None
+            self._unexpected.add(request, "unknown_route" if asked_for_nothing else exchange.refusal)
         return exchange.response
 
     # ------------------------------------------------------------------------------------------ arranging
@@ -188,6 +193,9 @@ class FakeTenant:
                 labels = given.several("add_dataset", "labels", labels)
                 new["label_defs"] = [*fields.get("label_defs", ()), *({"name": name} for name in labels)]
             given.check("add_dataset", "objects/new_dataset.json", new)
+            copied_from = new.pop("copy_annotations_from", None)
+            if copied_from is not None and copied_from not in self._state.datasets:
+                raise LookupError(f"add_dataset: no dataset has the id {copied_from}. {self._there_are(Dataset)}")
             unknown = [source_id for source_id in new["source_ids"] if source_id not in self._state.sources]
             if unknown:
                 raise LookupError(f"add_dataset: no sources with the ids {unknown}. {self._there_are(Source)}")
@@ -202,6 +210,8 @@ class FakeTenant:
                     len(range(turn, uploads, len(owners))) if isinstance(uploads, int) else uploads[turn :: len(owners)]
                 )
                 self._fill(source, share, dataset)
+            if copied_from is not None:
+                self._state.copy_annotations(self._state.datasets[copied_from], dataset)
             return self._state.datasets[dataset.id]
 
     def add_comments(self, source: str | Source, comments: int | Iterable[JSON]) -> tuple[str, ...]:
@@ -245,11 +255,14 @@ class FakeTenant:
             found, row = self._find(Dataset, dataset), self._row(uid, dataset)
             default = {"sentiment": "positive"} if found.has_sentiment else {}
             assigned = [
-                {"name": label, **default} if isinstance(label, str) else dict(label)
+                {"name": label, **default}
+                if isinstance(label, str)
+                else {**default, **given.an_object("annotate", label)}
                 for label in given.several("annotate", "labels", labels)
             ]
             for label in assigned:
                 given.check("annotate", "objects/label.json", label)
+            given.once("annotate", "labels", assigned)
             self._state.put_labels(found, row, assigned=assigned)
 
     def predict(self, dataset: str | Dataset, uid: str, labels: Mapping[str, float] | Iterable[JSON]) -> None:
@@ -267,6 +280,7 @@ class FakeTenant:
             )
             for label in predicted:
                 given.check("predict", "objects/predicted_label.json", label)
+            given.once("predict", "labels", predicted)
             self._state.put_labels(found, row, predicted=predicted)
 
     def tag_model(self, dataset: str | Dataset, name: str, version: int) -> None:
@@ -504,9 +518,9 @@ class FakeTenant:
 
 
 @lru_cache(maxsize=16)
-def _fresh(seed: int) -> Tenant:
-    """The state that every tenant of a seed starts with."""
-    state = Tenant(seed=seed)
+def _fresh(seed: int, url: str) -> Tenant:
+    """The state that every tenant of a seed and URL starts with."""
+    state = Tenant(seed=seed, url=url)
     everything = {EVERYWHERE: contract.every_permission()}
     state.users[ADMINISTRATOR] = User(ADMINISTRATOR, state.new_token(), everything)
     return state

@@ -41,6 +41,22 @@ def several(what: str, name: str, values: Iterable[Item]) -> list[Item]:
     return list(values)
 
 
+def an_object(what: str, value: Any) -> JSON:
+    """A JSON object, and nothing else."""
+    __tracebackhide__ = True
+    if not isinstance(value, dict):
+        raise TypeError(f"{what}: an object is wanted, or a name, and not {value!r}.")
+    return value
+
+
+def once(what: str, name: str, labels: list[JSON]) -> None:
+    """Refuse labels of which two have one name."""
+    __tracebackhide__ = True
+    twice = [label for label, times in Counter(label["name"] for label in labels).items() if times > 1]
+    if twice:
+        raise ValueError(f"{what}: {name} hold {twice} twice.")
+
+
 def upload_fields() -> Mapping[str, Any]:
     """The fields of an upload, with their schemas."""
     fields: Mapping[str, Any] = contract.node("objects/new_comment.json")["properties"]

@@ -23,7 +23,8 @@ class Link:
 
 def _link(replacement: Any) -> Link | None:
     """The link of a replacement of ours; None for what anybody else put there."""
-    return getattr(replacement, "reinfer_link", None)
+    link = getattr(replacement, "reinfer_link", None)
+    return link if isinstance(link, Link) else None  # a mock has every attribute
 
 
 class Replaced:

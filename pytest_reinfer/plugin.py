@@ -72,7 +72,9 @@ class Session:
         self._allowed = tuple(config.getini("reinfer_allow_hosts"))
         self._guarded: set[str] = set()  # hosts of tenants beside the service's own
         self._stopped: list[str] = []  # what the guard has told during the test
-        self._guard = Replaced(socket, "getaddrinfo", self._guarding).open()
+        resolvers = ("getaddrinfo", "gethostbyname", "gethostbyname_ex")
+        self._guards = [Replaced(socket, name, self._guarding).open() for name in resolvers]
+        self._proxies = self._without_proxies()
         self._switchboard: Switchboard | None = None
         self._snapshots: dict[tuple[object, ...], Tenant] = {}  # what the setup hooks made, by seed and hooks
         self._item: pytest.Item  # the test that runs
@@ -81,7 +83,9 @@ class Session:
 
     def close(self) -> None:
         """Leave the process as it was."""
-        self._guard.close()
+        for guard in self._guards:
+            guard.close()
+        _put_back(self._proxies)
         if self._switchboard is not None:
             self._switchboard.close()
 
@@ -135,8 +139,7 @@ class Session:
         try:
             return (yield)
         finally:
-            for name, value in self._environment.items():
-                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+            _put_back(self._environment)
             self._environment = {}
             self._tenant = None
 
@@ -180,10 +183,25 @@ class Session:
             return error
         return AssertionError("\n\n".join(dict.fromkeys(self._stopped))) if self._stopped else None
 
-    def _guarding(self, link: Link) -> Callable[..., Any]:
-        """`socket.getaddrinfo`, which does not find the hosts of tenants."""
+    def _without_proxies(self) -> dict[str, str | None]:
+        """Let clients look for tenants themselves, where the guard sees them, and through no proxy; what stood there.
 
-        def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        Loads the contract, and so only where a proxy is set.
+        """
+        if not any(name.lower() in ("https_proxy", "http_proxy", "all_proxy") for name in os.environ):
+            return {}
+        from pytest_reinfer.transports.guard import hosts  # noqa: PLC0415
+
+        name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"
+        before = os.environ.get(name)
+        bare = {pattern.removeprefix("*") for pattern in hosts()} - set(self._allowed)
+        os.environ[name] = ",".join(filter(None, [before, *sorted(bare)]))
+        return {name: before}
+
+    def _guarding(self, link: Link) -> Callable[..., Any]:
+        """A resolver of `socket`, which does not find the hosts of tenants."""
+
+        def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
             if link.open:
                 from pytest_reinfer.transports.guard import ReachedForTenant, hosts, refuse  # noqa: PLC0415
 
@@ -194,4 +212,9 @@ class Session:
                     raise
             return link.previous(host, *args, **kwargs)
 
-        return getaddrinfo
+        return resolve
+
+
+def _put_back(environment: dict[str, str | None]) -> None:
+    for name, value in environment.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})

@@ -159,6 +159,7 @@ class Tenant:
     """
 
     seed: int = 0
+    url: str = ""  # tokens follow from it too: what opens one tenant opens no other
     now: int = START
     made: int = 0  # how many ids and tokens were made: each is derived from the seed and this number
     projects: dict[str, Project] = field(default_factory=dict)
@@ -197,7 +198,7 @@ class Tenant:
     def new_token(self) -> str:
         """A token; only the fake knows it."""
         self.made += 1
-        return self.digest("token", self.made, size=20)
+        return self.digest("token", self.url, self.made, size=20)
 
     def tick(self) -> int:
         """The moment of a change: each has its own."""
@@ -248,6 +249,7 @@ class Tenant:
         at = stamp(self.tick())
         filled = {"id": self.new_id(), "owner": owner, "name": name, **given, "created": at, "last_modified": at}
         filled["source_ids"] = list(dict.fromkeys(given["source_ids"]))
+        filled["entity_defs"] = self._entities(given["entity_defs"])
         groups = given.get("label_groups", [{"label_defs": given["label_defs"]}])
         dataset = Dataset(
             filled | _labels(contract.with_defaults("objects/label_group.json", group) for group in groups)
@@ -262,8 +264,13 @@ class Tenant:
             return dataset
         changed = {**dataset.fields, **given, "last_modified": stamp(self.tick())}
         changed["source_ids"] = list(dict.fromkeys(changed["source_ids"]))
+        changed["entity_defs"] = self._entities(changed["entity_defs"])
         self.datasets[dataset.id] = new = Dataset(changed)
         return new
+
+    def _entities(self, given: Iterable[JSON]) -> list[JSON]:
+        """Entities as the service answers them: each with an id, and a colour that is 0 where none was given."""
+        return [{"color": 0, **entity, "id": entity.get("id") or self.new_id()} for entity in given]
 
     def drop_dataset(self, dataset: Dataset) -> None:
         """Delete a dataset and its labels; its sources and their comments stay."""

@@ -80,7 +80,7 @@ def _told(unknown_routes: Policy, unbuilt_routes: Policy) -> frozenset[str]:
 def _paragraph(asked: _Asked, times: int) -> str:
     often = "" if times == 1 else f"  ({times} times)"
     lines = {
-        "unknown_route": ["The API has no such route: it answered 404."],
+        "unknown_route": ["The API has no such route."],
         "wrong_method": ["The API has this path, but not with this method: it answered 405."],
         "unbuilt_route": [
             "The API has this route, but pytest-reinfer does not build it: the call raised RouteNotBuilt."

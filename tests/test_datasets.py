@@ -392,3 +392,11 @@ def test_copied_annotations_bring_their_labels_in_the_order_of_the_sources(tenan
     given = {"source_ids": [source.id for source in sources], "copy_annotations_from": original.id}
     copied = send("PUT", SUPPORT, {"dataset": given}).json["dataset"]
     assert [label["name"] for label in copied["label_defs"]] == list("pqrstuvw")
+
+
+def test_an_entity_comes_back_with_an_id_and_a_colour_and_keeps_its_id(tenant: FakeTenant, send: Send) -> None:
+    entity = {"name": "amount", "title": "Amount", "inherits_from": [], "trainable": True}
+    (made,) = send("PUT", SUPPORT, {"dataset": {"entity_defs": [entity]}}).json["dataset"]["entity_defs"]
+    assert made == {**entity, "id": made["id"], "color": 0}
+    changed = {**entity, "id": made["id"], "color": 5}
+    assert send("POST", SUPPORT, {"dataset": {"entity_defs": [changed]}}).json["dataset"]["entity_defs"] == [changed]

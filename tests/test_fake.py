@@ -348,6 +348,27 @@ WRONG: dict[str, tuple[Callable[[FakeTenant], Any], type[Exception], list[str]]]
         ValueError,
         ["the id of a comment cannot change"],
     ),
+    "a label twice": (
+        lambda t: t.annotate("acme/support", uid(t), ["A", "A"]),
+        ValueError,
+        ["labels hold ['A'] twice"],
+    ),
+    "a label's field": (
+        lambda t: t.annotate("acme/support", uid(t), [{"name": "A", "sentiment": "positive", "x": 1}]),
+        ValueError,
+        ["'x' was unexpected", "Allowed: name"],
+    ),
+    "a label as a number": (lambda t: t.annotate("acme/support", uid(t), [5]), TypeError, ["annotate", "not 5"]),  # type: ignore[list-item]
+    "a copy of nothing": (
+        lambda t: t.add_dataset("new/x", copy_annotations_from="0" * 16),
+        LookupError,
+        ["no dataset has the id 0000000000000000. There are: acme/support"],
+    ),
+    "a probability that is none": (
+        lambda t: t.predict("acme/support", uid(t), {"A": float("nan")}),
+        ValueError,
+        ["predict"],
+    ),
     "a look-up of a project": (lambda t: t.project("x"), LookupError, ["No project 'x'. There are: acme."]),
 }
 
@@ -369,6 +390,36 @@ def test_what_is_wrong_is_refused_with_what_is_allowed_and_changes_nothing(
 def test_a_look_up_in_an_empty_tenant_says_so() -> None:
     with pytest.raises(LookupError, match=r"No dataset 'a/b'. There are none yet\."):
         FakeTenant().dataset("a/b")
+
+
+@pytest.mark.parametrize("url", ["https://ü.example", "https://x/a b", "https://x?y=1", "https://x#y", "https://u:p@x"])
+def test_a_url_that_no_request_could_have_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="a scheme, a host in ASCII and maybe a path, not"):
+        FakeTenant(url)
+
+
+def test_a_token_of_one_tenant_opens_no_other_of_the_same_seed() -> None:
+    first, second = FakeTenant("https://dev.reinfer.io"), FakeTenant("https://live.reinfer.io")
+    assert first.token != second.token
+    assert first.add_dataset("acme/support").id == second.add_dataset("acme/support").id
+
+
+def test_a_label_without_a_sentiment_is_positive_where_the_dataset_has_sentiment() -> None:
+    tenant = prepared()
+    tenant.annotate("acme/support", uid(tenant), [{"name": "A"}])
+    assert tenant.exported("acme/support")[0]["annotations"]["labels"]["assigned"] == [
+        {"name": "A", "sentiment": "positive"}
+    ]
+
+
+def test_add_dataset_copies_annotations_as_the_api_does() -> None:
+    tenant = prepared()
+    original = tenant.dataset("acme/support")
+    tenant.annotate(original, uid(tenant), ["Claim"])
+    copy = tenant.add_dataset("new/copy", sources=["acme/support"], copy_annotations_from=original.id)
+    assert copy.labels == ("Claim",)
+    assert "copy_annotations_from" not in copy.fields
+    assert tenant.exported(copy)[0]["annotations"]["labels"]["assigned"][0]["name"] == "Claim"
 
 
 @pytest.mark.parametrize("url", ["acme.reinfer.io", "ftp://acme.reinfer.io", "https://", ""])
@@ -531,7 +582,7 @@ def test_threads_may_change_and_read_one_tenant_at_once() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "told"),
     [
-        ("GET", "/api/v1/nowhere", "GET /api/v1/nowhere\n  The API has no such route: it answered 404.\n"),
+        ("GET", "/api/v1/nowhere", "GET /api/v1/nowhere\n  The API has no such route.\n"),
         ("PATCH", "/api/v1/datasets", "PATCH /api/v1/datasets\n  The API has this path, but not with this method: it "),
     ],
 )

@@ -94,3 +94,16 @@ def test_a_link_that_a_foreign_patch_keeps_is_passed_by_the_next_replacement() -
     with Replaced(Owner, "call", adding("c")):
         assert Owner().call() == "creal"
     assert Owner.call is real
+
+
+def test_a_mock_that_has_every_attribute_stands_over_ours_and_goes() -> None:
+    from unittest import mock  # noqa: PLC0415
+
+    real = Owner.call
+    with Replaced(Owner, "call", adding("a")):
+        with mock.patch.object(Owner, "call", mock.Mock(return_value="mocked")):
+            with Replaced(Owner, "call", adding("b")):
+                pass
+            assert Owner().call() == "mocked"
+        assert Owner().call() == "areal"
+    assert Owner.call is real

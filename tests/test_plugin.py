@@ -66,7 +66,7 @@ def test_outside():
     [
         (
             "/api/v1/datset/acme",
-            ["GET /api/v1/datset/acme  (2 times)", "*no such route*404*", "*GET /api/v1/datasets/{project}"],
+            ["GET /api/v1/datset/acme  (2 times)", "*no such route*", "*GET /api/v1/datasets/{project}"],
         ),
         (
             "/api/v1/datasets/a/b/export",
@@ -433,6 +433,60 @@ def test_second():
     result = pytester.runpytest_inprocess("-p", "no:randomly")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*The thread 'late exporter' was about to reach acme.reinfer.io*"])
+
+
+def test_a_proxy_does_not_lead_around_the_guard(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "elsewhere.example")
+    pytester.makepyfile(
+        """
+import os, urllib.request, pytest, requests
+
+@pytest.mark.parametrize("call", [requests.get, urllib.request.urlopen])
+@pytest.mark.parametrize("host", ["live.reinfer.io", "reinfer.dev", "cloud.uipath.com"])
+def test_it(call, host):
+    with pytest.raises(RuntimeError, match="where real tenants live"):
+        call(f"https://{host}/api/v1/datasets")
+
+def test_kept():
+    assert "elsewhere.example" in os.environ["NO_PROXY"]
+"""
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(passed=1, failed=6)
+    assert "Proxy" not in result.stdout.str()
+
+
+def test_a_mock_in_the_place_of_send_does_not_hang_the_session(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+from unittest import mock
+
+@pytest.fixture
+def down(monkeypatch):
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", mock.Mock(side_effect=requests.ConnectionError))
+
+def test_first(reinfer): pass
+
+def test_second(down, reinfer): pass
+
+def test_third(reinfer, down):
+    with pytest.raises(requests.ConnectionError):
+        requests.get(reinfer.url)
+
+def test_fourth(reinfer):
+    assert requests.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers).ok
+"""
+    )
+    pytester.runpytest_inprocess("-p", "no:randomly").assert_outcomes(passed=4)
+
+
+def test_a_misspelt_route_is_told_though_its_token_is_wrong(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(CALL + "def test_it(reinfer): requests.get(reinfer.url + '/api/v1/nope')")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["GET /api/v1/nope"])
 
 
 def test_a_host_may_be_allowed(pytester: pytest.Pytester) -> None:

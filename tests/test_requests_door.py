@@ -516,3 +516,39 @@ def test_a_body_in_gzip_is_decoded_where_it_is_streamed() -> None:
     packed = Response(200, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, gzip.compress(b"{}"))
     with in_process([packed], []) as url:
         assert requests.get(url, stream=True).content == b"{}"
+
+
+@pytest.mark.parametrize("start", [0, 2])
+def test_a_file_is_sent_again_as_often_as_a_retry_wants_it(start: int) -> None:
+    for world in (for_real, in_process):
+        asked: list[tuple[str, bytes]] = []
+        with world([status(503), status(503), OK], asked) as url, requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=Retry(3, status_forcelist=[503])))
+            file = io.BytesIO(b"--body")
+            file.seek(start)
+            assert session.put(url, data=file).status_code == 200
+        assert [body for _, body in asked] == [b"--body"[start:]] * 3
+
+
+def test_an_adapter_may_add_the_token(tenant: FakeTenant) -> None:
+    class Auth(HTTPAdapter):
+        def add_headers(self, request: Any, **_: Any) -> None:
+            request.headers.update(tenant.headers)
+
+    session = requests.Session()
+    session.mount("https://", Auth())
+    assert session.get(tenant.url + DATASETS).status_code == 200
+    assert session.get(tenant.url + DATASETS, stream=True).status_code == 200
+    assert len(tenant.requests) == 2
+
+
+def test_retries_can_be_counted_on_a_response_and_are_named_in_an_error(tenant: FakeTenant) -> None:
+    response = requests.get(tenant.url + DATASETS, headers=tenant.headers)
+    assert response.raw.retries is not None
+    assert response.raw.retries.history == ()
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(max_retries=Retry(1, status_forcelist=[401])))
+    with pytest.raises(
+        requests.exceptions.RetryError, match=r"HTTPSConnectionPool\(host='acme.reinfer.io', port=443\)"
+    ):
+        session.get(tenant.url + DATASETS)

@@ -25,7 +25,8 @@ def hosts() -> tuple[str, ...]:
     """The host names of the service's tenants, as patterns."""
     urls = (server["url"] for server in contract.convention("x-servers"))
     names = (url.partition("://")[2].partition("/")[0] for url in urls)
-    return tuple(".".join("*" if part.startswith("{") else part for part in name.split(".")) for name in names)
+    patterns = [".".join("*" if part.startswith("{") else part for part in name.split(".")) for name in names]
+    return (*patterns, *(pattern.removeprefix("*.") for pattern in patterns if pattern.startswith("*.")))
 
 
 @lru_cache(maxsize=64)

@@ -54,11 +54,16 @@ class Door(responses.RequestsMock):
         **kwargs: Any,
     ) -> requests.Response:
         """Send a request through an adapter to its place at a tenant."""
+        if kwargs.get("stream") or not _is_stock(type(adapter)):  # type: ignore[arg-type] # a class has a hash
+            return self._send_for_real(adapter, request, place, None, **kwargs)
         headers = {name: _text(value) for name, value in request.headers.lower_items()}
+        start = _position(request.body)
         body = _bytes(request.body)
         first = _asked(place, Request(str(request.method), place.path, place.query, headers, body))
-        if isinstance(first, Response) and not kwargs.get("stream") and _is_plain(adapter, request, first):
+        if isinstance(first, Response) and not _is_retried(adapter, request, first):
             return _response(adapter, request, first)
+        if start is not None:  # urllib3 rewinds to where it finds a file
+            request.body.seek(start)  # type: ignore[union-attr] # it has a position
         return self._send_for_real(adapter, request, place, first, **kwargs)
 
     def _send_for_real(
@@ -66,10 +71,10 @@ class Door(responses.RequestsMock):
         adapter: HTTPAdapter,
         request: requests.PreparedRequest,
         place: Place,
-        first: Response | ConnectionCut,
+        first: Response | ConnectionCut | None,
         **kwargs: Any,
     ) -> requests.Response:
-        """Run the adapter's own `send`, on a pool without sockets; the first attempt has its answer already."""
+        """Run the adapter's own `send`, on a pool without sockets; the first attempt may have its answer already."""
         twin = object.__new__(type(adapter))  # the adapter itself belongs to other threads too
         twin.__dict__.update(adapter.__dict__)
         pool = _pool(place, request, first)
@@ -101,11 +106,25 @@ def _bytes(body: Any) -> bytes:
     return bytes(body) if isinstance(body, (bytes, bytearray, memoryview)) else b"".join(map(_bytes, body))
 
 
-def _is_plain(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: Response) -> bool:
-    """Whether nothing but a `requests.Response` is to be made of an answer."""
-    return type(adapter).build_response is HTTPAdapter.build_response and not adapter.max_retries.is_retry(
-        str(request.method), answer.status, "Retry-After" in answer.headers
-    )
+def _position(body: Any) -> int | None:
+    """Where a file stands that is to be sent; None for a body that cannot be sent again."""
+    try:
+        return int(body.tell()) if hasattr(body, "seek") else None
+    except (AttributeError, OSError):
+        return None
+
+
+@cache
+def _is_stock(kind: type[HTTPAdapter]) -> bool:
+    """Whether an adapter has no ways of its own between a request and its response."""
+    ways = ("add_headers", "build_response", "cert_verify", "get_connection_with_tls_context", "request_url")
+    return all(getattr(kind, name) is getattr(HTTPAdapter, name) for name in ways)
+
+
+def _is_retried(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: Response) -> bool:
+    """Whether the adapter's `Retry` has something to say to an answer."""
+    retry_after = "Retry-After" in answer.headers
+    return bool(adapter.max_retries.is_retry(str(request.method), answer.status, retry_after))
 
 
 def _response(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: Response) -> requests.Response:
@@ -116,7 +135,7 @@ def _response(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: R
     for name, value in answer.headers.items():
         response.headers[name] = value
     response.encoding = _encoding(answer.headers.get("Content-Type"))
-    response.raw = _DrainedRaw(answer, request)
+    response.raw = _DrainedRaw(answer, request, adapter)
     response.reason = http.client.responses.get(answer.status, "")
     response.url = str(request.url)
     response.request = request
@@ -135,13 +154,14 @@ class _DrainedRaw:
 
     _original_response = None  # where `requests` looks for cookies, at every response
 
-    def __init__(self, answer: Response, request: requests.PreparedRequest) -> None:
+    def __init__(self, answer: Response, request: requests.PreparedRequest, adapter: HTTPAdapter) -> None:
         self._answer = answer
         self._request = request
+        self._retries = adapter.max_retries
 
     @cached_property
     def _made(self) -> HTTPResponse:
-        return _raw(self._answer, self._request, b"")
+        return _raw(self._answer, self._request, b"", retries=self._retries)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._made, name)
@@ -167,10 +187,12 @@ def _raw(answer: Response, request: requests.PreparedRequest, body: bytes, **kwa
     )
 
 
-def _pool(place: Place, request: requests.PreparedRequest, first: Response | ConnectionCut) -> HTTPConnectionPool:
+def _pool(
+    place: Place, request: requests.PreparedRequest, first: Response | ConnectionCut | None
+) -> HTTPConnectionPool:
     """A connection pool of urllib3's, with its retry loop, that asks the tenant where others open a socket."""
     parts = requests.compat.urlparse(str(request.url))
-    answers: list[Response | ConnectionCut] = [first]
+    answers = [] if first is None else [first]
     kind: type[HTTPConnectionPool] = HTTPSConnectionPool if parts.scheme == "https" else HTTPConnectionPool
 
     class Pool(kind):  # type: ignore[misc, valid-type] # urllib3 has two, one per scheme
@@ -186,7 +208,8 @@ def _pool(place: Place, request: requests.PreparedRequest, first: Response | Con
                 raise http.client.RemoteDisconnected("Remote end closed connection without response")
             return _raw(answer, request, answer.body, retries=kwargs.get("retries"), decode_content=False)
 
-    return Pool(parts.hostname, parts.port)
+    Pool.__name__ = kind.__name__  # it stands in the messages of urllib3
+    return Pool(parts.hostname, parts.port or kind.ConnectionCls.default_port)
 
 
 # ------------------------------------------------------------------------------------------------- the replacements
