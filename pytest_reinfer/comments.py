@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from heapq import merge
-from itertools import islice
+from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -100,6 +99,10 @@ class Comments:
 
 def first(spans: list[list[Row]], order: str, most: int) -> list[Row]:
     """The first `most` comments of several spans of one order, together in that order."""
-    if len(spans) == 1:
-        return spans[0]
-    return list(islice(merge(*spans, key=POSITION[order]), most))
+    if len(spans) <= 1:
+        return [row for span in spans for row in span]
+    position, share = POSITION[order], most // len(spans)
+    if all(len(span) > share for span in spans):  # what is behind the last of these shares is not among the first
+        bound = max(position(span[share]) for span in spans)
+        spans = [span[: bisect_right(span, bound, key=position)] for span in spans]
+    return sorted(chain.from_iterable(spans), key=position)[:most]

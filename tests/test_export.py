@@ -414,3 +414,15 @@ def test_many_comments_uploaded_at_once_stand_in_both_orders(tenant: FakeTenant,
     tenant.add_dataset("acme/support", comments=uploads)
     assert ids(send("POST", EXPORT, {"order_by": "created_at"}).json) == names
     assert ids(send("POST", EXPORT, {"order_by": "timestamp"}).json) == names[::-1]
+
+
+@pytest.mark.parametrize("sizes", [(0, 1, 3, 100, 40), (30, 30, 30, 30), (200, 2), (1, 1, 1)])
+@pytest.mark.parametrize("order_by", ["timestamp", "created_at"])
+@pytest.mark.parametrize("limit", [1, 7, 64])
+def test_pages_of_several_sources_are_one_walk(
+    tenant: FakeTenant, send: Send, sizes: tuple[int, ...], order_by: str, limit: int
+) -> None:
+    sources = [tenant.add_source(f"acme/s{number}", comments=size) for number, size in enumerate(sizes)]
+    tenant.add_dataset("acme/support", sources=sources)
+    entries = [entry for page in walk(send, limit=limit, order_by=order_by) for entry in page["comments"]]
+    assert entries == tenant.exported("acme/support", order_by=order_by)
