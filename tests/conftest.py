@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -122,6 +123,12 @@ def ask(tenant: FakeTenant, method: str, path: str, json: Any = None) -> Answer:
     """Ask a tenant as its administrator, without a client."""
     headers = {**tenant.headers, "Content-Type": "application/json"}
     return _directly(tenant, method, path, headers, b"" if json is None else _dumps(json))
+
+
+def in_threads(work: Callable[[int], None], count: int = 8) -> None:
+    """Run `work(0)`, `work(1)` ... at once; an error in any of them is the test's."""
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(work, range(count)))
 
 
 def everything(tenant: FakeTenant) -> Any:

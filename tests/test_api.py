@@ -346,7 +346,7 @@ def test_a_bug_of_ours_reaches_the_test_as_itself(
     assert isinstance(failure.value.__cause__, ZeroDivisionError)
 
 
-# ------------------------------------------------------------------------------------- what a mutation tester found
+# ------------------------------------------------------------------------------------------ and at the edges
 
 
 def test_several_spaces_may_stand_before_a_token(tenant: FakeTenant, send: Send) -> None:

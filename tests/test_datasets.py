@@ -322,7 +322,7 @@ def test_every_model_family_is_echoed(send: Send, family: str) -> None:
     assert send("PUT", SUPPORT, {"dataset": {"model_family": family}}).json["dataset"]["model_family"] == family
 
 
-# ------------------------------------------------------------------------------------- what a mutation tester found
+# ------------------------------------------------------------------------------------------ and at the edges
 
 
 def test_create_dataset_copies_the_annotations_of_every_comment_with_their_labels(

@@ -398,7 +398,7 @@ def test_a_walk_loses_nothing_and_gives_nothing_twice_while_comments_change(
     assert all(names.count(name) == 1 for name in untouched)
 
 
-# ------------------------------------------------------------------------------------- what a mutation tester found
+# ------------------------------------------------------------------------------------------ and at the edges
 
 
 def test_all_filters_that_may_not_accompany_comment_uids_are_told(ten: FakeTenant, refused: Send) -> None:

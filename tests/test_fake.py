@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import ask, comment, everything
+from conftest import ask, comment, everything, in_threads
 
 from pytest_reinfer import FakeTenant, contract
 
@@ -555,28 +554,19 @@ def test_every_id_is_new() -> None:
 def test_threads_may_change_and_read_one_tenant_at_once() -> None:
     tenant = FakeTenant()
     tenant.add_dataset("acme/support", comments=100)
-    failures: list[BaseException] = []
 
     def work(number: int) -> None:
-        try:
-            for step in range(10):
-                tenant.add_comments("acme/support", [comment(f"{number}-{step}")])
-                page = ask(tenant, "POST", "/api/v1/datasets/acme/support/export", {"limit": 256})
-                assert len({entry["comment"]["uid"] for entry in page.json["comments"]}) >= 100
-        except BaseException as error:  # noqa: BLE001 -- told to the test's own thread
-            failures.append(error)
+        for step in range(10):
+            tenant.add_comments("acme/support", [comment(f"{number}-{step}")])
+            page = ask(tenant, "POST", "/api/v1/datasets/acme/support/export", {"limit": 256})
+            assert len({entry["comment"]["uid"] for entry in page.json["comments"]}) >= 100
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    in_threads(work)
     assert len(tenant.exported("acme/support")) == 180
     assert json.dumps(tenant.exported("acme/support"))
 
 
-# ------------------------------------------------------------------------------------- what a mutation tester found
+# ------------------------------------------------------------------------------------------ and at the edges
 
 
 @pytest.mark.parametrize(

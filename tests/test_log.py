@@ -135,7 +135,7 @@ def test_answers_are_plain_values() -> None:
     assert isinstance(FakeTenant().answer(Request("GET", "/", "", {}, b"")), Response)
 
 
-# ------------------------------------------------------------------------------------- what a mutation tester found
+# ------------------------------------------------------------------------------------------ and at the edges
 
 
 @pytest.mark.parametrize(

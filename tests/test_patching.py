@@ -71,7 +71,7 @@ def test_an_error_inside_ends_the_replacement() -> None:
     assert Owner.call is real
 
 
-# ------------------------------------------------------------------------------------- what a mutation tester found
+# ------------------------------------------------------------------------------------------ and at the edges
 
 
 def test_a_replacement_that_was_never_opened_may_be_closed() -> None:

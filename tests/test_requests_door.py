@@ -14,6 +14,7 @@ import pytest
 import requests
 import requests_mock
 import responses
+from conftest import in_threads
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
@@ -243,24 +244,15 @@ def test_a_tenant_cannot_be_opened_twice_but_again(tenant: FakeTenant) -> None:
 
 def test_many_threads_open_and_use_tenants_of_their_own() -> None:
     send = HTTPAdapter.send
-    failures: list[BaseException] = []
 
     def work(number: int) -> None:
-        try:
-            for _ in range(5):
-                with FakeTenant(f"https://t{number}.reinfer.io", seed=number) as tenant:
-                    tenant.add_dataset("acme/support")
-                    listed = requests.get(tenant.url + DATASETS, headers=tenant.headers).json()["datasets"]
-                    assert [each["id"] for each in listed] == [tenant.dataset("acme/support").id]
-        except BaseException as error:  # noqa: BLE001 -- told to the test's own thread
-            failures.append(error)
+        for _ in range(5):
+            with FakeTenant(f"https://t{number}.reinfer.io", seed=number) as tenant:
+                tenant.add_dataset("acme/support")
+                listed = requests.get(tenant.url + DATASETS, headers=tenant.headers).json()["datasets"]
+                assert [each["id"] for each in listed] == [tenant.dataset("acme/support").id]
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    in_threads(work)
     assert HTTPAdapter.send is send
 
 
