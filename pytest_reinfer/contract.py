@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
     import jsonschema.protocols
     import jsonschema_rs
+    from jsonschema.exceptions import ValidationError
 
     from pytest_reinfer.wire import JSON
 
@@ -40,16 +41,21 @@ def documents() -> Mapping[str, JSON]:
 
 def node(ref: str) -> JSON:
     """The schema at `ref`, such as `objects/common.json#/$defs/id`; references on the way are followed."""
+    return target(ref)[1]
+
+
+def target(ref: str) -> tuple[str, JSON]:
+    """Where the schema at `ref` stands itself, and the schema; references on the way and at its end are followed."""
     name, _, pointer = ref.partition("#")
     schema: Any = documents()[name]
+    place = f"{name}#"
     for step in [*pointer.split("/")[1:], None]:
-        while "$ref" in schema:
-            name, _, inner = _absolute(name, schema["$ref"]).partition("#")
-            schema = node(f"{name}#{inner}")
+        while "$ref" in schema and not ("pattern" in schema and step is None):
+            place, schema = target(_absolute(place.partition("#")[0], schema["$ref"]))
         if step is not None:
             schema = schema[step]
-    found: JSON = schema
-    return found
+            place += f"/{step}"
+    return place, schema
 
 
 def _absolute(name: str, ref: str) -> str:
@@ -167,7 +173,8 @@ def takes_body(name: str) -> bool:
     return "body" in documents()[f"routes/{name}.json"]["properties"]
 
 
-def nearest(method: str, path: str, most: int = 3) -> list[Route]:
+@lru_cache(maxsize=64)
+def nearest(method: str, path: str, most: int = 3) -> tuple[Route, ...]:
     """The routes that look most like what was asked for, the likeliest first."""
     from difflib import SequenceMatcher  # noqa: PLC0415 -- only where a test has failed
 
@@ -181,7 +188,7 @@ def nearest(method: str, path: str, most: int = 3) -> list[Route]:
         ]
         return SequenceMatcher(None, path, "/".join(filled)).ratio() + 0.05 * (route.method == method)
 
-    return sorted(routes().values(), key=likeness, reverse=True)[:most]
+    return tuple(sorted(routes().values(), key=likeness, reverse=True)[:most])
 
 
 # ---------------------------------------------------------------------------------------- conventions of the API
@@ -257,14 +264,36 @@ def _verdict(ref: str) -> jsonschema_rs.Draft202012Validator:
 @cache
 def _words(ref: str) -> jsonschema.protocols.Validator:
     """The validator whose sentences the service speaks."""
-    import jsonschema  # noqa: PLC0415
+    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415
     from referencing import Registry  # noqa: PLC0415
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
+    own: Any = validators.extend(Draft202012Validator, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call] # theirs
+
     registry: Registry[Any] = Registry().with_resources(
-        (BASE + name, DRAFT202012.create_resource(schema)) for name, schema in documents().items()
+        # Without its dialect: a schema that names it would be read by the library's own class.
+        (BASE + name, DRAFT202012.create_resource({key: value for key, value in schema.items() if key != "$schema"}))
+        for name, schema in documents().items()
     )
-    return jsonschema.Draft202012Validator({"$ref": BASE + ref}, registry=registry)
+    words: jsonschema.protocols.Validator = own({"$ref": BASE + ref}, registry=registry)
+    return words
+
+
+def _unique_items(_: object, wanted: bool, items: Any, __: object) -> Iterator[ValidationError]:  # noqa: FBT001
+    """What `jsonschema` says of equal items, without comparing each with each: of a thousand that takes a second."""
+    from jsonschema.exceptions import ValidationError  # noqa: PLC0415
+
+    if wanted and isinstance(items, list) and len(set(map(_frozen, items))) < len(items):
+        yield ValidationError(f"{items!r} has non-unique elements")
+
+
+def _frozen(value: Any) -> Hashable:
+    """A value that equals another one's where both are the same JSON."""
+    if isinstance(value, dict):
+        return frozenset((key, _frozen(inner)) for key, inner in value.items())
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return (value,) if isinstance(value, bool) else value  # True is not 1
 
 
 def valid(ref: str, value: Any) -> bool:
@@ -303,7 +332,7 @@ def with_defaults(ref: str, value: JSON) -> JSON:
     filled = dict(value)
     for name, default in _defaults(ref).items():
         if name not in filled:
-            filled[name] = deepcopy(default)
+            filled[name] = deepcopy(default) if default else copy(default)  # most are empty, and quickly made
     for name in _nested(ref):
         if name in filled:
             filled[name] = with_defaults(_property(ref, name), filled[name])

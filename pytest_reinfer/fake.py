@@ -58,6 +58,8 @@ class FakeTenant:
         self._place = _place(self.url)  # tells other ways to write it
         if not _ADDRESS.fullmatch(self.url):
             raise ValueError(f"A tenant's URL is a scheme, a host in ASCII and maybe a path, not {url!r}.")
+        if not isinstance(seed, int):
+            raise TypeError(f"A tenant's seed is a whole number, not {seed!r}.")
         self._lock = threading.RLock()
         self._state = _fresh(seed, self.url).fork()
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
@@ -101,6 +103,11 @@ class FakeTenant:
     def headers(self) -> dict[str, str]:
         """What a request with `token` carries."""
         return self._state.users[ADMINISTRATOR].headers
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What programs find in their environment that are to reach it: `REINFER_ENDPOINT` and `REINFER_TOKEN`."""
+        return {"REINFER_ENDPOINT": self.url, "REINFER_TOKEN": self.token}
 
     def locate(self, url: str) -> Place | None:
         """Who answers a URL, with its path (percent-encoded) and query below the tenant's; None if it is not ours."""

@@ -21,10 +21,22 @@ STAMPS = ("created_at", "last_modified")  # what the service stamps, and a test 
 def check(what: str, ref: str, value: object) -> None:
     """Refuse a value that does not fit its schema, with the field and what is allowed there."""
     __tracebackhide__ = True
+    fits(what, ref, value)
+    encodable(what, value)
+
+
+def fits(what: str, ref: str, value: object) -> None:
+    """Refuse a value that does not fit its schema; whether it can be encoded is another question."""
+    __tracebackhide__ = True
     problem = contract.problem(ref, value)
     if problem is not None:
         allowed = f" Allowed: {problem.allowed}." if problem.allowed else ""
         raise ValueError(f"{what}: {problem.path.replace('$', 'the value', 1)}: {problem.message}.{allowed}")
+
+
+def encodable(what: str, value: object) -> None:
+    """Refuse a value with text that no JSON can hold."""
+    __tracebackhide__ = True
     try:
         encode(value)
     except UnicodeEncodeError as error:
@@ -85,7 +97,7 @@ def checked(what: str, comments: list[JSON]) -> list[JSON]:
         upload = {name: value for name, value in comment.items() if name not in STAMPS}
         for name, value in stamps.items():
             check(f"{where}: {name}", "objects/common.json#/$defs/timestamp", value)
-        check(where, "objects/new_comment.json", upload)
+        fits(where, "objects/new_comment.json", upload)
         sent = (message["sent_at"] for message in upload["messages"] if "sent_at" in message)
         for text in (*stamps.values(), upload["timestamp"], *sent):
             try:
@@ -96,4 +108,9 @@ def checked(what: str, comments: list[JSON]) -> list[JSON]:
     twice = [name for name, times in Counter(upload["id"] for upload in uploads).items() if times > 1]
     if twice:
         raise ValueError(f"{what}: the ids {twice} stand there twice.")
+    try:
+        encode(uploads)  # all at once costs a third
+    except UnicodeEncodeError:
+        for number, upload in enumerate(uploads):
+            encodable(f"{what}: comment {number}", upload)
     return uploads

@@ -98,9 +98,9 @@ class Session:
         """
         # The test is known from its hook: a fixture that asks for `request` costs a third more.
         self._tenant = tenant = self._made(self._item)
-        self._environment = {name: os.environ.get(name) for name in ("REINFER_ENDPOINT", "REINFER_TOKEN")}
-        os.environ["REINFER_ENDPOINT"] = tenant.url
-        os.environ["REINFER_TOKEN"] = tenant.token
+        environment = tenant.environment
+        self._environment = {name: os.environ.get(name) for name in environment}
+        os.environ.update(environment)
         if self._switchboard is None:
             from pytest_reinfer.transports.switchboard import Switchboard  # noqa: PLC0415
 

@@ -250,7 +250,7 @@ class Tenant:
         filled = {"id": self.new_id(), "owner": owner, "name": name, **given, "created": at, "last_modified": at}
         filled["source_ids"] = list(dict.fromkeys(given["source_ids"]))
         filled["entity_defs"] = self._entities(given["entity_defs"])
-        groups = given.get("label_groups", [{"label_defs": given["label_defs"]}])
+        groups = given.get("label_groups") or [{"label_defs": given["label_defs"]}]
         dataset = Dataset(
             filled | _labels(contract.with_defaults("objects/label_group.json", group) for group in groups)
         )

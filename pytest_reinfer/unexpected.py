@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pytest_reinfer.wire import Request
 
 Policy = Literal["fail", "allow"]
+MEANT = (
+    'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow"), or let the tenant be made '
+    'with unknown_routes="allow".'
+)
 MOST = 100  # so many different requests are told apart
 
 
@@ -93,8 +97,8 @@ def _paragraph(asked: _Asked, times: int) -> str:
             f"  {route}{'' if route.built else '  (not built)'}" for route in contract.nearest(asked.method, asked.path)
         ]
     remedy = {
-        "unknown_route": 'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow").',
-        "wrong_method": 'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow").',
+        "unknown_route": MEANT,
+        "wrong_method": MEANT,
         "unbuilt_route": (
             "To go on, stub this URL with `responses`: a stub of the test's own wins over the tenant. Or, where the "
             'code under test may see the exception, mark the test @pytest.mark.reinfer(unbuilt_routes="allow").'

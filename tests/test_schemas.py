@@ -32,7 +32,7 @@ CONSTRAINTS = {
 ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly"}
 OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour"}
-OF_API = {"x-servers", "x-headers", "x-permissions", "x-errors", "x-unbuilt", "x-max-body", "x-behaviour"}
+OF_API = {"x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-behaviour"}
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 
 DOCUMENTED_DATASET = {
@@ -102,7 +102,7 @@ def evidence_given(name: str) -> Iterator[tuple[str, str]]:
     yield from ((entry["rule"], entry["evidence"]) for entry in load(name).get("x-behaviour", ()))
     if name == "api.json":
         api = load(name)
-        for table in ("x-headers", "x-permissions", "x-errors"):
+        for table in ("x-headers", "x-permissions", "x-errors", "x-failures"):
             yield from ((f"/{table}/{key}", entry["evidence"]) for key, entry in api[table].items())
         yield from ((server["url"], server["evidence"]) for server in api["x-servers"])
         yield from api["x-unbuilt"].items()
@@ -240,6 +240,17 @@ def test_a_refusal_says_what_it_answers_and_when(error: str) -> None:
     assert 400 <= refusal["status"] < 500
     body = {"status": "error", "message": refusal["message"]}
     assert verdicts("objects/error.json", body) == {"jsonschema": True, "jsonschema_rs": True}
+
+
+def test_no_refusal_and_failure_share_a_name() -> None:
+    assert set(load("api.json")["x-errors"]).isdisjoint(load("api.json")["x-failures"])
+
+
+@pytest.mark.parametrize("failure", load("api.json")["x-failures"])
+def test_a_failure_is_a_whole_answer_that_is_no_success(failure: str) -> None:
+    entry = load("api.json")["x-failures"][failure]
+    assert set(entry) == {"status", "headers", "body", "when", "evidence"}
+    assert entry["status"] >= 429 or '"status":"ok"}' not in entry["body"]
 
 
 @each_route

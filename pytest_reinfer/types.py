@@ -1,0 +1,681 @@
+"""The objects of the API as typed dictionaries, to annotate your code with: `from pytest_reinfer.types import Dataset`.
+
+Made by docs/make_types.py from schemas/: do not edit it here.
+"""
+
+import sys
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+
+class Attachment(TypedDict):
+    """A file that belongs to a comment."""
+
+    name: str
+    size: int
+    """Bytes."""
+    content_type: str
+    content_hash: NotRequired[str]
+    """What the upload of the file answered."""
+    attachment_reference: NotRequired[str]
+    """What the file is fetched by."""
+    inline: NotRequired[bool]
+
+
+class Text(TypedDict):
+    """The body or the signature of a message."""
+
+    text: str
+    """The text of one part of a message."""
+    translated_from: NotRequired[str]
+    """The text before it was translated."""
+    text_markup: NotRequired[Any]
+    """The text with its layout, of any shape and depth."""
+    translated_from_markup: NotRequired[Any]
+    """The text with its layout before it was translated."""
+
+
+class Subject(TypedDict):
+    """The `subject` of `Message`."""
+
+    text: str
+    """The text of one part of a message."""
+    translated_from: NotRequired[str]
+    """The subject before it was translated."""
+
+
+# from: A sender or recipient.
+_Message = TypedDict("_Message", {"from": NotRequired[str]})
+
+
+class Message(_Message):
+    """One message of a comment, for instance one e-mail of a thread."""
+
+    body: Text
+    subject: NotRequired[Subject]
+    signature: NotRequired[Text]
+    to: NotRequired[list[str]]
+    cc: NotRequired[list[str]]
+    bcc: NotRequired[list[str]]
+    sent_at: NotRequired[str]
+    """A moment as a caller may write it in ISO 8601: a date alone or with a time, with or without seconds, fraction and
+    offset. Without an offset it is UTC.
+    """
+    language: NotRequired[str]
+
+
+# Facts about a comment under names of the caller's choice. The prefix of the key says which type the value has.
+UserProperties: TypeAlias = dict[str, str | float]
+
+
+# How the text of a comment's messages is written.
+TextFormat: TypeAlias = Literal["plain", "markdown"]
+
+
+class Comment(TypedDict):
+    """A comment as the platform shows it. Answers may hold keys beyond these."""
+
+    id: str
+    """The identifier of a comment within its source: printable ASCII without space and slash."""
+    uid: str
+    """A comment's identifier across sources: source id, a dot, comment id. The first dot divides."""
+    source_id: str
+    """The identifier of a dataset, source, project or user: 16 lower-case hexadecimal digits, given out by the
+    platform.
+    """
+    timestamp: str
+    """The moment the caller gave the comment."""
+    messages: list[Message]
+    user_properties: UserProperties
+    attachments: NotRequired[list[Attachment]]
+    created_at: str
+    """When the comment was uploaded."""
+    last_modified: str
+    """When the comment was last changed."""
+    thread_id: NotRequired[str]
+    text_format: NotRequired[TextFormat]
+    """How the text of a comment's messages is written."""
+    context: NotRequired[str]
+    """Stands for the state of the comment; in the sample it is last_modified in milliseconds since 1970. Callers should
+    treat it as opaque.
+    """
+    has_annotations: NotRequired[bool]
+    """Whether anyone annotated the comment in any dataset."""
+
+
+# The family of models that a dataset is trained with.
+ModelFamily: TypeAlias = Literal[
+    "english",
+    "multilingual",
+    "german",
+    "english-dev",
+    "german-dev",
+    "random",
+    "transformer-english",
+    "transformer-xlm",
+]
+
+
+class DatasetEntityDef(TypedDict):
+    """One of `entity_defs` of `Dataset`."""
+
+    id: Any
+    name: Any
+    title: Any
+    color: Any
+    inherits_from: Any
+    trainable: Any
+
+
+class DatasetLabelDef(TypedDict):
+    """One of `label_defs` of `Dataset`."""
+
+    name: str
+
+
+class DatasetLabelGroup(TypedDict):
+    """One of `label_groups` of `Dataset`."""
+
+    name: str
+    label_defs: NotRequired[list[DatasetLabelDef]]
+
+
+# A feature switched on for one dataset.
+DatasetFlag: TypeAlias = Literal[
+    "conversational_filters",
+    "external_moon_llm",
+    "generative_extraction",
+    "generative_prelabelling",
+    "gpt4",
+    "llm_assisted_labelling",
+    "qos",
+    "zero_shot_labels",
+    "ixp",
+]
+
+
+class ModelConfig(TypedDict):
+    """What sort of model the dataset has; internal. cm is the usual one."""
+
+    kind: Literal["cm", "doc_path_ixp", "gpt_ixp"]
+
+
+class PreferredLocales(TypedDict):
+    """Which locales dates and amounts are read in; internal."""
+
+    default: NotRequired[str]
+    preferences: NotRequired[list[str]]
+
+
+class Dataset(TypedDict):
+    """A dataset as the platform shows it. Answers may hold keys beyond these."""
+
+    id: str
+    """The identifier of a dataset, source, project or user: 16 lower-case hexadecimal digits, given out by the
+    platform.
+    """
+    owner: str
+    """The project that holds the dataset."""
+    name: str
+    """The name of a dataset within its project."""
+    title: str
+    """A heading of one line for people to read."""
+    description: str
+    """A longer account for people to read."""
+    created: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    last_modified: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    model_family: ModelFamily
+    """The family of models that a dataset is trained with."""
+    source_ids: list[str]
+    """Identifiers of sources."""
+    has_sentiment: bool
+    """Whether labels are given with a sentiment."""
+    limited_access: NotRequired[bool]
+    """Internal."""
+    entity_defs: list[DatasetEntityDef]
+    """What to recognise in the text."""
+    general_fields: list[dict[str, Any]]
+    """Fields to extract from a comment as a whole."""
+    label_defs: list[DatasetLabelDef]
+    """The labels of all groups."""
+    label_groups: list[DatasetLabelGroup]
+    """The labels by group; where none was made, there is one named default."""
+    _dataset_flags: list[DatasetFlag]
+    """Features switched on for this dataset."""
+    _model_config: NotRequired[ModelConfig]
+    """What sort of model the dataset has; internal. cm is the usual one."""
+    _timezone: NotRequired[str]
+    """An IANA time zone; UTC where none is given. Internal."""
+    _preferred_locales: NotRequired[PreferredLocales]
+    """Which locales dates and amounts are read in; internal."""
+    _label_properties: NotRequired[list[Any]]
+    """Properties of labels such as tone and quality of service; internal."""
+    debug_config_json: NotRequired[Any]
+    """Internal; what it holds is not known."""
+    entity_kinds: NotRequired[list[str]]
+    """Kinds of entities to recognise; superseded by entity_defs."""
+
+
+class EntityDefRules(TypedDict):
+    """The `rules` of `EntityDef`."""
+
+    suppressors: NotRequired[list[str]]
+    """Text that is not to be recognised."""
+
+
+class EntityDef(TypedDict):
+    """A kind of entity to be recognised in the comments of a dataset."""
+
+    id: NotRequired[str]
+    """Given when an entity that exists already is kept or changed."""
+    name: str
+    title: str
+    inherits_from: list[str]
+    """The kind this one is a special case of, if any."""
+    trainable: bool
+    color: NotRequired[int]
+    """The number of a colour in the vendor's application."""
+    instructions: NotRequired[str]
+    rules: NotRequired[EntityDefRules]
+    _entity_def_flags: NotRequired[list[Literal["appears_verbatim", "allow_out_of_domain"]]]
+    """Internal."""
+
+
+class GeneralField(TypedDict):
+    """A field to be extracted from a comment as a whole."""
+
+    api_name: str
+    title: NotRequired[str]
+    field_id: NotRequired[str]
+    field_type_id: NotRequired[str]
+    field_type_name: NotRequired[str]
+
+
+class DatasetUpdate(TypedDict):
+    """What a caller may change of a dataset.
+
+    What is left out stays; a list replaces the old one. Name, project, has_sentiment and labels cannot be changed here.
+    """
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    source_ids: NotRequired[list[str]]
+    """Identifiers of sources."""
+    model_family: NotRequired[ModelFamily]
+    """The family of models that a dataset is trained with."""
+    entity_defs: NotRequired[list[EntityDef]]
+    general_fields: NotRequired[list[GeneralField]]
+    _dataset_flags: NotRequired[list[DatasetFlag]]
+    entity_kinds: NotRequired[list[str]]
+    """Kinds of entities to recognise; superseded by entity_defs."""
+    _model_config: NotRequired[ModelConfig]
+    """What sort of model the dataset has; internal. cm is the usual one."""
+    _timezone: NotRequired[str]
+    """An IANA time zone; UTC where none is given. Internal."""
+    _preferred_locales: NotRequired[PreferredLocales]
+    """Which locales dates and amounts are read in; internal."""
+    _label_properties: NotRequired[list[Any]]
+    """Properties of labels such as tone and quality of service; internal."""
+    debug_config_json: NotRequired[Any]
+    """Internal; what it holds is not known."""
+
+
+class Error(TypedDict):
+    """The body of every refusal and failure."""
+
+    status: Literal["error"]
+    message: str
+
+
+# The sentiment a person gave a label.
+Sentiment: TypeAlias = Literal["positive", "negative"]
+
+
+class LabelMetadata(TypedDict):
+    """Who gave the label, and when."""
+
+    user_id: NotRequired[str]
+    timestamp: NotRequired[str]
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+
+
+class Label(TypedDict):
+    """A label that a person gave a comment. There is no sentiment in a dataset without sentiment."""
+
+    name: str
+    """The full name of a label: the names from the root down, joined by ' > '. Up to 64 names of 1 to 64 characters, so
+    4285 characters at most.
+    """
+    sentiment: NotRequired[Sentiment]
+    """The sentiment a person gave a label."""
+    instructions: NotRequired[str]
+    metadata: NotRequired[LabelMetadata]
+
+
+class AssignedLabels(TypedDict):
+    """The `labels` of `Annotations`."""
+
+    assigned: list[Label]
+
+
+class Annotations(TypedDict):
+    """The `annotations` of `ExportedComment`."""
+
+    labels: AssignedLabels
+
+
+class PredictedLabel(TypedDict):
+    """A label that the model gave a comment, in the form of an export: the name is one text.
+
+    There is no sentiment in a dataset without sentiment.
+    """
+
+    name: str
+    """The full name of a label: the names from the root down, joined by ' > '. Up to 64 names of 1 to 64 characters, so
+    4285 characters at most.
+    """
+    probability: float
+    """How sure the model is of a label."""
+    sentiment: NotRequired[float]
+    """The sentiment the model gives a label, from -1 (negative) to 1 (positive)."""
+    auto_thresholds: NotRequired[list[str]]
+    """Which thresholds set by the platform the probability passes: high_recall, balanced, high_precision or sampled_
+    and a number.
+    """
+
+
+class Predictions(TypedDict):
+    """The `predictions` of `ExportedComment`."""
+
+    labels: list[PredictedLabel]
+
+
+class ExportedComment(TypedDict):
+    """A comment with the labels people gave it and the labels the model gave it."""
+
+    comment: Comment
+    annotations: Annotations
+    predictions: Predictions
+
+
+class Pretrained(TypedDict):
+    """The ready-made label this one starts from."""
+
+    id: str
+    name: NotRequired[str]
+
+
+class MoonFormField(TypedDict):
+    """One of `moon_form` of `LabelDef`."""
+
+    id: NotRequired[str]
+    field_id: NotRequired[str]
+    field_type_id: NotRequired[str]
+    kind: NotRequired[str]
+    name: str
+    instructions: NotRequired[str]
+    rule_set: NotRequired[Any]
+    """Internal; may be null."""
+
+
+class LabelDef(TypedDict):
+    """A label to be defined in a dataset."""
+
+    name: str
+    """The name of a label, a label group or another small part of a dataset."""
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    instructions: NotRequired[str]
+    """When to give the label; called description until 2025."""
+    external_id: NotRequired[str]
+    pretrained: NotRequired[Pretrained]
+    properties: NotRequired[Any]
+    """Internal; what it holds is not known."""
+    trainable: NotRequired[bool]
+    moon_form: NotRequired[list[MoonFormField]]
+    """Fields to extract where the label applies."""
+    _flags: NotRequired[list[str]]
+    """Internal."""
+
+
+class LabelGroup(TypedDict):
+    """A group of labels to be defined in a dataset."""
+
+    name: str
+    """The name of a label, a label group or another small part of a dataset."""
+    label_defs: NotRequired[list[LabelDef]]
+    instructions: NotRequired[str]
+    label_collection_name: NotRequired[str | None]
+    trainable: NotRequired[bool]
+    hidden: NotRequired[bool]
+
+
+class ModelTag(TypedDict):
+    """A name that points to one version of a dataset's model."""
+
+    name: str
+    updated_at: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    version: int
+    """The number of a trained model."""
+
+
+class NewComment(TypedDict):
+    """A comment as a caller uploads it."""
+
+    id: str
+    """The identifier of a comment within its source: printable ASCII without space and slash."""
+    timestamp: str
+    """A moment as a caller may write it in ISO 8601: a date alone or with a time, with or without seconds, fraction and
+    offset. Without an offset it is UTC.
+    """
+    messages: list[Message]
+    thread_id: NotRequired[str]
+    user_properties: NotRequired[UserProperties]
+    text_format: NotRequired[TextFormat]
+    """How the text of a comment's messages is written."""
+    attachments: NotRequired[list[Attachment]]
+
+
+class NewDataset(TypedDict):
+    """What a caller says of a dataset to be made. Everything may be left out."""
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    source_ids: NotRequired[list[str]]
+    """Identifiers of sources."""
+    model_family: NotRequired[ModelFamily]
+    """The family of models that a dataset is trained with."""
+    has_sentiment: NotRequired[bool]
+    """Whether labels are given with a sentiment."""
+    entity_defs: NotRequired[list[EntityDef]]
+    general_fields: NotRequired[list[GeneralField]]
+    label_defs: NotRequired[list[LabelDef]]
+    """Labels for the group named default."""
+    label_groups: NotRequired[list[LabelGroup]]
+    """Labels by group; without it there is the group named default, holding label_defs."""
+    copy_annotations_from: NotRequired[str]
+    """The identifier of a dataset whose annotations are taken over."""
+    _dataset_flags: NotRequired[list[DatasetFlag]]
+    entity_kinds: NotRequired[list[str]]
+    """Kinds of entities to recognise; superseded by entity_defs."""
+    _model_config: NotRequired[ModelConfig]
+    """What sort of model the dataset has; internal. cm is the usual one."""
+    _timezone: NotRequired[str]
+    """An IANA time zone; UTC where none is given. Internal."""
+    _preferred_locales: NotRequired[PreferredLocales]
+    """Which locales dates and amounts are read in; internal."""
+    _label_properties: NotRequired[list[Any]]
+    """Properties of labels such as tone and quality of service; internal."""
+    debug_config_json: NotRequired[Any]
+    """Internal; what it holds is not known."""
+
+
+class NewSource(TypedDict):
+    """What a caller says of a source to be made. Everything may be left out."""
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    language: NotRequired[Literal["en", "de", "xlm"]]
+    should_translate: NotRequired[bool]
+    sensitive_properties: NotRequired[list[str]]
+    bucket_id: NotRequired[str | None]
+    """The bucket whose e-mails feed the source; null lets go of it."""
+    _kind: NotRequired[Literal["call", "chat", "unknown", "ixp_runtime", "ixp_design"]]
+    """What the source holds."""
+    email_transform_tag: NotRequired[str]
+    email_transform_version: NotRequired[int]
+
+
+class Project(TypedDict):
+    """A project, which holds sources and datasets and in which permissions are given."""
+
+    id: NotRequired[str]
+    """The identifier of a dataset, source, project or user: 16 lower-case hexadecimal digits, given out by the
+    platform.
+    """
+    name: str
+    """The name of a project; older material calls it owner or organisation. The vendor CLI is stricter and has no dot.
+    """
+    title: str
+    """A heading of one line for people to read."""
+    description: str
+    """A longer account for people to read."""
+    created_at: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    updated_at: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    user_auto_join: NotRequired[bool]
+
+
+class Source(TypedDict):
+    """A source, which holds comments, as the platform shows it. Answers may hold keys beyond these."""
+
+    id: str
+    """The identifier of a dataset, source, project or user: 16 lower-case hexadecimal digits, given out by the
+    platform.
+    """
+    owner: str
+    """The project that holds the source."""
+    name: str
+    """The name of a source within its project."""
+    title: str
+    """A heading of one line for people to read."""
+    description: str
+    """A longer account for people to read."""
+    language: str
+    should_translate: bool
+    sensitive_properties: list[str]
+    """User properties that only those may see who may see sensitive data."""
+    created_at: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    updated_at: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    last_modified: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    _kind: Literal["call", "chat", "unknown", "ixp_runtime", "ixp_design"]
+    """What the source holds."""
+    bucket_id: NotRequired[str | None]
+    email_transform_tag: NotRequired[str]
+    email_transform_version: NotRequired[int]
+
+
+class CreateDatasetRequest(TypedDict):
+    """The body of a request to `create_dataset`. One key, and the object in it."""
+
+    dataset: NewDataset
+
+
+class UpdateDatasetRequest(TypedDict):
+    """The body of a request to `update_dataset`. One key, and the object in it."""
+
+    dataset: DatasetUpdate
+
+
+# from: Only comments at this moment or later.
+_ExportRequest = TypedDict("_ExportRequest", {"from": NotRequired[str]})
+
+
+class ExportRequest(_ExportRequest):
+    """The body of a request to `export_dataset`."""
+
+    comment_uids: NotRequired[list[str]]
+    """Only these comments. No other filter (source_ids, from, to) may stand beside it."""
+    source_ids: NotRequired[list[str]]
+    """Only comments of these sources."""
+    order_by: NotRequired[Literal["created_at", "timestamp"]]
+    """Which moment orders the comments and is compared with from and to: created_at is when the comment was uploaded,
+    timestamp is what the caller gave it.
+    """
+    to: NotRequired[str]
+    """Only comments at this moment or earlier."""
+    continuation: NotRequired[str]
+    """What the page before answered."""
+    limit: NotRequired[int]
+    """How many comments a page holds at most."""
+
+
+class ExportPage(TypedDict):
+    """The answer of `export_dataset`.
+
+    A page of a dataset's comments with the labels people gave and the labels the model gave. The last page has no
+    continuation.
+    """
+
+    comments: list[ExportedComment]
+    continuation: NotRequired[str]
+    """The token that leads to the next page of an export, as answers hold it. Callers should treat it as opaque."""
+    status: Literal["ok"]
+
+
+_STRATEGIES: dict[Any, Any] = {
+    Annotations: lambda made: made.annotations(),
+    AssignedLabels: lambda made: made.from_schema(
+        "objects/exported_comment.json#/properties/annotations/properties/labels"
+    ),
+    Attachment: lambda made: made.attachments(),
+    Comment: lambda made: made.comments(),
+    CreateDatasetRequest: lambda made: made.create_dataset_requests(),
+    Dataset: lambda made: made.datasets(),
+    DatasetEntityDef: lambda made: made.from_schema("objects/dataset.json#/properties/entity_defs/items"),
+    DatasetLabelDef: lambda made: made.from_schema("objects/dataset.json#/properties/label_defs/items"),
+    DatasetLabelGroup: lambda made: made.from_schema("objects/dataset.json#/properties/label_groups/items"),
+    DatasetUpdate: lambda made: made.from_schema("objects/dataset_update.json"),
+    EntityDef: lambda made: made.from_schema("objects/entity_def.json"),
+    EntityDefRules: lambda made: made.from_schema("objects/entity_def.json#/properties/rules"),
+    Error: lambda made: made.error_bodies(),
+    ExportPage: lambda made: made.export_pages(),
+    ExportRequest: lambda made: made.export_requests(),
+    ExportedComment: lambda made: made.exported_comments(),
+    GeneralField: lambda made: made.from_schema("objects/general_field.json"),
+    Label: lambda made: made.labels(),
+    LabelDef: lambda made: made.from_schema("objects/label_def.json"),
+    LabelGroup: lambda made: made.from_schema("objects/label_group.json"),
+    LabelMetadata: lambda made: made.from_schema("objects/label.json#/properties/metadata"),
+    Message: lambda made: made.messages(),
+    ModelConfig: lambda made: made.from_schema("objects/common.json#/$defs/model_config"),
+    ModelTag: lambda made: made.model_tags(),
+    MoonFormField: lambda made: made.from_schema("objects/label_def.json#/properties/moon_form/items"),
+    NewComment: lambda made: made.comments(form="upload"),
+    NewDataset: lambda made: made.from_schema("objects/new_dataset.json"),
+    NewSource: lambda made: made.from_schema("objects/new_source.json"),
+    PredictedLabel: lambda made: made.predicted_labels(),
+    Predictions: lambda made: made.predictions(),
+    PreferredLocales: lambda made: made.from_schema("objects/common.json#/$defs/preferred_locales"),
+    Pretrained: lambda made: made.from_schema("objects/label_def.json#/properties/pretrained"),
+    Project: lambda made: made.from_schema("objects/project.json"),
+    Source: lambda made: made.sources(),
+    Subject: lambda made: made.from_schema("objects/message.json#/properties/subject"),
+    Text: lambda made: made.from_schema("objects/text.json"),
+    UpdateDatasetRequest: lambda made: made.update_dataset_requests(),
+}
+
+
+def register() -> None:
+    """Let Hypothesis draw an object of the API by its type; called as soon as both are imported, and not before."""
+    from hypothesis import strategies  # noqa: PLC0415 -- the annotations are for programs without Hypothesis, too
+
+    for each in _STRATEGIES:
+        strategies.register_type_strategy(each, _strategy)
+
+
+def _strategy(asked: Any) -> Any:
+    """The strategy of one of the classes above.
+
+    Hypothesis asks also for any type that a dictionary could stand for, such as `Mapping[str, int]`, where these
+    classes have no part.
+    """
+    if not isinstance(asked, type) or asked not in _STRATEGIES:
+        return NotImplemented
+    from pytest_reinfer import strategies  # noqa: PLC0415 -- only where a test draws one
+
+    return _STRATEGIES[asked](strategies)
+
+
+if "hypothesis" in sys.modules:  # otherwise it calls `pytest_reinfer.for_hypothesis` when it is imported
+    register()
