@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import pytest_reinfer.strategies  # noqa: F401 -- once for all examples: each run in-process forgets what it imports
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
