@@ -189,6 +189,13 @@ class Report:
             self.misses.append(what)
         print(f"- target {self.number}: {what}: <= {limit:g}, measured {value:{form}}: **{verdict}**", flush=True)
 
+    def at_least(self, what: str, value: float, limit: float, form: str = ".3f") -> None:
+        """Print the verdict on `value >= limit`."""
+        verdict = "met" if value >= limit else f"missed by {1 - value / limit:.0%}"
+        if value < limit / SLACK:
+            self.misses.append(what)
+        print(f"- target {self.number}: {what}: >= {limit:g}, measured {value:{form}}: **{verdict}**", flush=True)
+
 
 def header() -> None:
     """Print what the figures depend on."""

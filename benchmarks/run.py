@@ -13,6 +13,7 @@ TABLES = {
     "1c": "growth",
     "1e": "kept_memory",
     "2b": "validation",
+    "3": "strategies",
     "4": "startup",
     "5": "fixtures",
     "6": "scale",
@@ -23,7 +24,7 @@ def main() -> int:
     """Exit with 1 where a table failed, or with --check where a target is missed by over 15 %."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="under a minute, for a first look")
+    parser.add_argument("--quick", action="store_true", help="about a minute, for a first look")
     parser.add_argument("--long", action="store_true", help="also a million comments: ten minutes more, and some 12 GB")
     parser.add_argument("--check", action="store_true", help="exit with 1 where a target is missed by over 15 %%")
     options = parser.parse_args()
