@@ -75,8 +75,8 @@ def connect(token: str, backoff: float) -> requests.Session:
     return session
 
 
-def call(session: requests.Session, method: str, url: str, body: JSON | None = None) -> JSON:
-    """Ask the API, and raise Failure for whatever is no success."""
+def call(session: requests.Session, method: str, url: str, wanted: str, body: JSON | None = None) -> JSON:
+    """Ask the API, and raise Failure for whatever is no success that has what is wanted."""
     try:
         response = session.request(method, url, json=body, timeout=TIMEOUT)
     except requests.RequestException as problem:
@@ -85,7 +85,7 @@ def call(session: requests.Session, method: str, url: str, body: JSON | None = N
         answer = response.json()
     except ValueError:
         answer = None
-    if response.ok and isinstance(answer, dict) and answer.get("status") == "ok":
+    if response.ok and isinstance(answer, dict) and answer.get("status") == "ok" and wanted in answer:
         return answer
     message = answer.get("message") if isinstance(answer, dict) else None
     told = message or f"{response.status_code} {response.reason}, and not in the API's words"
@@ -94,7 +94,7 @@ def call(session: requests.Session, method: str, url: str, body: JSON | None = N
 
 def datasets(session: requests.Session, endpoint: str) -> list[JSON]:
     """All datasets that the caller may see, by full name."""
-    found: list[JSON] = call(session, "GET", f"{endpoint}/api/v1/datasets")["datasets"]
+    found: list[JSON] = call(session, "GET", f"{endpoint}/api/v1/datasets", "datasets")["datasets"]
     return sorted(found, key=lambda dataset: (dataset["owner"], dataset["name"]))
 
 
@@ -102,7 +102,8 @@ def pages(session: requests.Session, job: Job, continuation: str | None) -> Iter
     """The pages of an export, each with the continuation that leads to the next; the last one has none."""
     url = f"{job.endpoint}/api/v1/datasets/{quote(job.dataset)}/export"
     while True:
-        page = call(session, "POST", url, job.query | ({"continuation": continuation} if continuation else {}))
+        body = job.query | ({"continuation": continuation} if continuation else {})
+        page = call(session, "POST", url, "comments", body)
         continuation = page.get("continuation")
         yield page["comments"], continuation
         if continuation is None:
