@@ -314,6 +314,13 @@ def test_no_filter_stands_beside_uids_and_moments_are_in_order(body: Any) -> Non
         assert moment(body["from"]) <= moment(body["to"])
 
 
+@every_day
+@given(strategies.export_requests(comment_uids=["18ba5ce699f8da1f.a"]), strategies.export_requests(source_ids=[]))
+def test_a_pinned_filter_drives_out_those_that_may_not_stand_beside_it(by_uid: Any, by_source: Any) -> None:
+    assert not {"source_ids", "from", "to"} & by_uid.keys()
+    assert "comment_uids" not in by_source
+
+
 def test_every_legal_combination_of_filters_is_asked_for() -> None:
     found = set()
 
@@ -432,6 +439,8 @@ def test_parts_are_pinned_too(entry: Any, other: Any, properties: Any, dataset: 
         (lambda: strategies.label_names(max_size=3, min_size=4), ValueError, "no tree has 4 to 3"),
         (lambda: strategies.user_properties(Team="North"), ValueError, "Team"),
         (lambda: strategies.uids("x"), ValueError, "uids: source_id"),
+        (lambda: strategies.from_schema("objects/nothing.json"), LookupError, r"There are: .*objects/dataset.json"),
+        (lambda: strategies.errors(404), ValueError, "no error is called 404"),  # type: ignore[arg-type]
         (lambda: strategies.errors("nonsense"), ValueError, "There are: .*forbidden"),
         (lambda: strategies.error_bodies("cut_json"), ValueError, "no error is called 'cut_json'"),
         (lambda: strategies.invalid("get_dataset"), ValueError, "There are: create_dataset"),
@@ -448,6 +457,10 @@ def test_what_does_not_fit_is_refused_where_it_is_written(
 def test_a_drawn_pin_that_does_not_fit_is_refused_when_it_is_drawn() -> None:
     with pytest.raises(ValueError, match=r"comments: text_format: .*'bold' is not one of"):
         find(strategies.comments(text_format=st.just("bold")), lambda _: True)
+    with pytest.raises(ValueError, match=r"created_at .* is after last_modified"):
+        find(
+            strategies.comments(created_at="2024-01-02T00:00:00Z", last_modified="2024-01-01T00:00:00Z"), lambda _: True
+        )
     with pytest.raises(ValueError, match="is not of the id"):
         find(strategies.comments(uid="18ba5ce699f8da1f.a", id="b"), lambda _: True)
 

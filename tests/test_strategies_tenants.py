@@ -122,6 +122,9 @@ def test_labels_and_sentiment_are_as_they_are_asked_for(tenant: FakeTenant) -> N
     [
         {"limit": 0},
         {"limit": 257},
+        {"limit": 4.5},
+        {"limit": True},
+        {"limit": st.integers(1, 3)},
         {"min_datasets": 2, "max_datasets": 1},
         {"max_datasets": 5},
         {"url": "acme"},

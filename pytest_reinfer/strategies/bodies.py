@@ -12,7 +12,7 @@ from pytest_reinfer import contract
 from pytest_reinfer.handlers.datasets import EXCLUSIVE
 from pytest_reinfer.stamps import moment
 from pytest_reinfer.strategies import tables
-from pytest_reinfer.strategies.objects import COMMON, checked, strategy
+from pytest_reinfer.strategies.objects import checked, strategy
 from pytest_reinfer.strategies.parts import (
     Part,
     absent,
@@ -59,7 +59,9 @@ def create_dataset_requests(**fields: Any) -> SearchStrategy[types.CreateDataset
 def _label_fields() -> Mapping[str, Part]:
     """Label definitions and groups of them, of which no two have one name."""
     most = contract.node(f"{LABEL_GROUP}#/properties/label_defs")["maxItems"]
-    several = array_of(part_of(LABEL_DEF), most, named)
+    longest = contract.node(f"{LABEL_DEF}#/properties/name")["maxLength"]
+    label = object_of(LABEL_DEF, {}, {"name": row_of(tables.part_names(longest))})
+    several = array_of(label, most, named)
     group = object_of(LABEL_GROUP, {}, {"label_defs": several})
     return {"label_defs": several, "label_groups": array_of(group, most, named)}
 
@@ -119,18 +121,13 @@ def _meeting(comments: list[JSON]) -> Mapping[str, Part]:
         return {}
     moments = [comment[stamp] for comment in comments for stamp in ("timestamp", "created_at")]
     bound = row_of(tables.shares((224, moments), (32, tables.timestamps()[::8])))
+    uids = [*dict.fromkeys(comment["uid"] for comment in comments), f"{tables.ids()[3]}.{tables.comment_ids()[3]}"]
+    source_ids = [*dict.fromkeys(comment["source_id"] for comment in comments), tables.ids()[3]]
     found = {"from": bound, "to": bound}
-    for name, field, others in (("comment_uids", "uid", "uid"), ("source_ids", "source_id", "id")):
+    for name, values in (("comment_uids", uids), ("source_ids", source_ids)):
         most = contract.node(f"{EXPORT}/properties/{name}")["maxItems"]
-        strangers = part_of(f"{COMMON}/{others}").make(_undrawn, bytes([3]), 0)
-        found[name] = lists_of(
-            [*dict.fromkeys(comment[field] for comment in comments), strangers], 0, most, unique=False
-        )
+        found[name] = lists_of(values, 0, most, unique=False)
     return found
-
-
-def _undrawn(_: Any) -> Any:
-    raise AssertionError
 
 
 def _legal(body: JSON, pins: Iterable[str]) -> JSON:

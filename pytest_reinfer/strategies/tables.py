@@ -46,7 +46,6 @@ WIDE: Final = "\U0001f600"  # one code point, two units of UTF-16, four bytes of
 DRAWN: Final = object()  # a row of a text table: Hypothesis draws the text itself
 
 DAY: Final = 86_400_000_000  # microseconds
-YEAR: Final = 365 * DAY + DAY // 4
 BEGIN: Final = moment("2024-01-01T00:00:00Z")  # what moments shrink to
 FIRST, LAST = moment("0001-01-01T00:00:00Z"), moment("9999-12-31T23:59:59.999999Z")
 # fmt: off
@@ -258,7 +257,7 @@ def label_names() -> tuple[str, ...]:
 
 @cache
 def part_names(longest: int) -> tuple[str, ...]:
-    """Label names of a definition, which are shorter."""
+    """Label names of so many code points at most, parents and children."""
     return filled(
         name for name in (*label_names()[:1], *dict.fromkeys(label_names()), "a" * longest) if len(name) <= longest
     )
