@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Strategy = SearchStrategy[Any]
 
 FLOOR, ONE, PAGE = "st.integers()", "exported_comments()", "export_pages(min_size=1, max_size=20)"
-NAIVE, UNBOUNDED = "written by hand, lists of up to three", "written by hand, lists of any length"
+NAIVE, UNBOUNDED = "written by hand, up to 20 messages", "written by hand, lists of any length"
 FROM_SCHEMA = "from_schema() of hypothesis-jsonschema: a page of 1 to 20"
 ENTRY_REF, PAGE_REF = "objects/exported_comment.json", "routes/export_dataset.json#/properties/response"
 BATCH, QUICK_BATCH, SLOW_BATCH = 60, 30, 8  # examples of one run
@@ -112,7 +112,7 @@ def by_hand(most: int | None) -> Strategy:
             "uid": st.builds("{}.{}".format, identifier, comment_id),
             "source_id": identifier,
             **moments,
-            "messages": st.lists(message, min_size=1, max_size=most),
+            "messages": st.lists(message, min_size=1, max_size=most and 20),
             "user_properties": st.builds(lambda one, other: one | other, words, figures),
         },
         optional={

@@ -142,7 +142,7 @@ def test_what_cannot_be_is_refused_where_it_is_written(wrong: dict[str, Any]) ->
 def test_sizes_sit_on_the_edges_that_break_pagers() -> None:
     sizes: Counter[int] = Counter()
 
-    @settings(generate, max_examples=600)
+    @settings(generate, max_examples=800)
     @given(tenant=strategies.tenants(limit=4, min_datasets=1))
     def look(tenant: FakeTenant) -> None:
         sizes.update(len(tenant.exported(dataset)) for dataset in tenant.datasets)

@@ -88,7 +88,7 @@ def pinned(wanted: Any) -> Part:
 
 
 def an_object(required: Mapping[str, Part], optional: Mapping[str, Part], order: Iterable[str]) -> Part:
-    """An object: its optional fields are there by the bits of a mask, and in one of eight none of them.
+    """An object: its optional fields are there by the bits of a mask, and in one of twenty, or by chance, none of them.
 
     The fewer bytes there are, the fewer are to be shrunk: where they are few, optional leaves share a byte, and the
     mask has one alone.
@@ -120,12 +120,12 @@ def an_object(required: Mapping[str, Part], optional: Mapping[str, Part], order:
     return Part(at, make)
 
 
-BARE: Final = 232  # from this row on an object has none of its optional fields
+BARE: Final = 242  # from this row on an object has none of its optional fields
 
 
 def a_map(values: Mapping[str, Sequence[Any]]) -> Part:
     """An object of any names, out of a table: `values` has the prefixes that names have, each with its values."""
-    names = [name for name in tables.texts(0, 64)[20:] if name is not tables.DRAWN]
+    names = [name for name in tables.texts(0, 64)[16:] if name is not tables.DRAWN]
     pairs = [
         (prefix + names[(7 * number) % len(names)] * bool(number), value)
         for number in range(24)

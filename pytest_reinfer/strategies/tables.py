@@ -81,14 +81,15 @@ def texts(shortest: int = 0, longest: int | None = None) -> tuple[Any, ...]:
 
     least, most = "a" * shortest, longest or 4096
     plain = [word for word in PLAIN if longest is None or len(word) <= longest]
+    ends = ["a" * most] * (1 if most > 20_000 else 4)  # the longest of all seldom: they take time
     return shares(
-        (20, [least]),
+        (16, [least]),
         (36, fit(plain) or [least]),
-        (50, fit(HOSTILE) or [least]),
-        (4, [*fit(["ab " * 100, "a\r\n" * 1365, "a" * 4095]), "a" * most]),
-        (94, fit(FOREIGN) or [WIDE * shortest]),
+        (44, fit(HOSTILE) or [least]),
+        (3 + len(ends), [*(fit(["ab " * 100, "a\r\n" * 1365, "a" * 4095]) or ends[:1] * 3)[:3], *ends]),
+        (103 - len(ends), fit(FOREIGN) or [WIDE * shortest]),
         (2, [*fit(["e\u0301" * 500]), WIDE * most]),
-        (50, [DRAWN]),
+        (52, [DRAWN]),
     )
 
 

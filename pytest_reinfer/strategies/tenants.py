@@ -164,7 +164,7 @@ def size_of(limit: int, pages: int, edge: int) -> int:
 
 
 FEW: Final = 36  # so many rows are no comment, and so many one
-PAGES: Final = tables.shares((72, [0]), (128, [1]), (44, [2]), (12, [3]))
+PAGES: Final = tables.shares((72, [0]), (120, [1]), (44, [2]), (20, [3]))
 
 
 class Plan(NamedTuple):
