@@ -402,6 +402,8 @@ def test_a_pinned_stamp_moves_the_other(late: Any, early: Any) -> None:
 @given(st.data())
 def test_bounds_of_sizes_and_moments_hold(data: st.DataObject) -> None:
     assert 2 <= len(data.draw(strategies.texts(2, 5))) <= 5
+    assert len(data.draw(strategies.texts(5000))) >= 5000
+    assert data.draw(strategies.texts(max_size=0)) == ""
     assert 3 <= len(data.draw(strategies.export_pages(min_size=3, max_size=4))["comments"]) <= 4
     assert 2 <= len(data.draw(strategies.label_names(2, 3))) <= 3
     low, high = sorted([data.draw(strategies.stamps()), data.draw(strategies.stamps())], key=moment)
@@ -439,6 +441,7 @@ def test_parts_are_pinned_too(entry: Any, other: Any, properties: Any, dataset: 
         (lambda: strategies.label_names(max_size=3, min_size=4), ValueError, "no tree has 4 to 3"),
         (lambda: strategies.user_properties(Team="North"), ValueError, "Team"),
         (lambda: strategies.uids("x"), ValueError, "uids: source_id"),
+        (lambda: strategies.texts(3, 2), ValueError, "no text has 3 to 2"),
         (lambda: strategies.from_schema("objects/nothing.json"), LookupError, r"There are: .*objects/dataset.json"),
         (lambda: strategies.errors(404), ValueError, "no error is called 404"),  # type: ignore[arg-type]
         (lambda: strategies.errors("nonsense"), ValueError, "There are: .*forbidden"),

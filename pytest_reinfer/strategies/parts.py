@@ -59,8 +59,8 @@ def row_of(table: Sequence[Any]) -> Part:
 def text(shortest: int = 0, longest: int | None = None) -> Part:
     """A text of so many code points; where the table has no row for it, Hypothesis draws it."""
     table = tables.texts(shortest, longest)
-    most = max(shortest, min(40, longest or 40))
-    drawn = st.text(st.characters(exclude_categories=["Cs"]), min_size=shortest, max_size=most)
+    most = min(tables.MOST_DRAWN if longest is None else longest, tables.MOST_DRAWN)
+    drawn = st.text(st.characters(exclude_categories=["Cs"]), min_size=min(shortest, most), max_size=most)
 
     def make(draw: Draw, rows: bytes, at: int) -> Any:
         found = table[rows[at]]

@@ -43,6 +43,7 @@ FOREIGN: Final = (  # beyond ASCII
 )
 # fmt: on
 WIDE: Final = "\U0001f600"  # one code point, two units of UTF-16, four bytes of UTF-8
+MOST_DRAWN: Final = 40  # signs of a text that Hypothesis draws itself
 DRAWN: Final = object()  # a row of a text table: Hypothesis draws the text itself
 
 DAY: Final = 86_400_000_000  # microseconds
@@ -79,7 +80,9 @@ def texts(shortest: int = 0, longest: int | None = None) -> tuple[Any, ...]:
     def fit(pool: Sequence[str]) -> list[str]:
         return [text for text in pool if shortest <= len(text) and (longest is None or len(text) <= longest)]
 
-    least, most = "a" * shortest, longest or 4096
+    if longest is not None and longest < shortest:
+        raise ValueError(f"no text has {shortest} to {longest} signs")
+    least, most = "a" * shortest, max(4096 if longest is None else longest, shortest)
     plain = [word for word in PLAIN if longest is None or len(word) <= longest]
     ends = ["a" * most] * (1 if most > 20_000 else 4)  # the longest of all seldom: they take time
     return shares(
@@ -89,7 +92,7 @@ def texts(shortest: int = 0, longest: int | None = None) -> tuple[Any, ...]:
         (3 + len(ends), [*(fit(["ab " * 100, "a\r\n" * 1365, "a" * 4095]) or ends[:1] * 3)[:3], *ends]),
         (103 - len(ends), fit(FOREIGN) or [WIDE * shortest]),
         (2, [*fit(["e\u0301" * 500]), WIDE * most]),
-        (52, [DRAWN]),
+        (52, [DRAWN if shortest <= MOST_DRAWN else least]),
     )
 
 
