@@ -109,8 +109,8 @@ def tenants(  # noqa: PLR0913 -- all of them by keyword, and none of them needed
     """Whole tenants, each open for the example it is drawn in: what the example sends to `tenant.url` is answered.
 
     A tenant has projects, sources, datasets, comments, labels assigned and predicted, model tags and users. Datasets
-    have as many comments as break pagers: none, one, and around one, two and three pages. Names differ from tenant to
-    tenant: take them from `tenant.datasets`.
+    have as many comments as break pagers: none, one, two, and around one, two and three pages. Names differ from tenant
+    to tenant: take them from `tenant.datasets`.
 
     At the end of the example the tenant is closed, and the example fails with UnexpectedRequests where it asked for
     what the fixture `reinfer` would not let pass. Until then `REINFER_ENDPOINT` and `REINFER_TOKEN` are those of the
@@ -157,13 +157,13 @@ class Shape(NamedTuple):
 
 
 def size_of(limit: int, pages: int, edge: int) -> int:
-    """How many comments a dataset has that is read in pages of so many: none, one, or about one, two or three pages."""
-    if pages < 2 * FEW:
+    """How many comments a dataset has that is read in pages of so many: up to two, or about one to three pages."""
+    if pages < 3 * FEW:
         return pages // FEW
     return PAGES[pages] * limit + (1, 0, -1)[edge * 3 // tables.ROWS]
 
 
-FEW: Final = 36  # so many rows are no comment, and so many one
+FEW: Final = 24  # so many rows are no comment, so many one, and so many two
 PAGES: Final = tables.shares((72, [0]), (120, [1]), (44, [2]), (20, [3]))
 
 
