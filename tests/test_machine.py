@@ -76,7 +76,7 @@ def test_the_fake_does_for_thousands_of_steps_what_the_model_says() -> None:
             seen["steps"] = seen.get("steps", 0) + 1
             super().check_invariants(*args)
 
-    run(Counting, runs=75, steps=40)
+    run(Counting, runs=130, steps=40)
     assert seen["steps"] >= 2000
     assert (seen["sources"], seen["datasets"]) == (3, 3)
     assert min(seen["comments"], seen["labelled"], seen["model_tags"]) >= 3, seen
