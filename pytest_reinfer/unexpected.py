@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 Policy = Literal["fail", "allow"]
 MEANT = (
-    'If the test means to ask for it, mark it @pytest.mark.reinfer(unknown_routes="allow"), or let the tenant be made '
-    'with unknown_routes="allow".'
+    'If the test means to ask for it, allow it: by @pytest.mark.reinfer(unknown_routes="allow") for the fixture, by '
+    'unknown_routes="allow" for a tenant that the test makes or draws.'
 )
 MOST = 100  # so many different requests are told apart
 

@@ -469,6 +469,19 @@ def test_a_drawn_pin_that_does_not_fit_is_refused_when_it_is_drawn() -> None:
 
 
 @every_day
+@given(strategies.datasets(["a > b > c"]), strategies.annotations(["a > b"]))
+def test_parents_that_are_not_named_are_labels_all_the_same(dataset: Any, annotations: Any) -> None:
+    assert [label["name"] for label in dataset["label_defs"]] == ["a", "a > b", "a > b > c"]
+    assert orphans([label["name"] for label in annotations["labels"]["assigned"]]) == []
+
+
+def test_a_strategy_is_shown_in_a_few_words() -> None:
+    for strategy, _ in CASES.values():
+        assert len(repr(strategy)) < 300
+    assert len(repr(strategies.invalid("create_dataset")) + repr(strategies.tenants())) < 300
+
+
+@every_day
 @given(st.data())
 def test_what_is_drawn_is_nobody_elses(data: st.DataObject) -> None:
     pinned: Any = {"labels": {"assigned": [{"name": "a"}]}}

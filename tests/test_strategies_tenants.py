@@ -103,6 +103,30 @@ def test_several_tenants_live_in_one_example(one: FakeTenant, other: FakeTenant,
         assert len(tenant.requests) == 1
 
 
+def test_several_tenants_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REINFER_ENDPOINT", "mine")
+
+    @generate
+    @given(one=strategies.tenants(), other=strategies.tenants())
+    def look(one: FakeTenant, other: FakeTenant) -> None:
+        assert os.environ["REINFER_ENDPOINT"] == other.url
+
+    look()
+    assert os.environ["REINFER_ENDPOINT"] == "mine"
+
+
+def test_a_drawn_tenant_does_not_answer_for_that_of_the_fixture(reinfer: FakeTenant) -> None:
+    reinfer.add_dataset("a/b")
+
+    @generate
+    @given(tenant=strategies.tenants(max_datasets=0))
+    def look(tenant: FakeTenant) -> None:
+        assert tenant.url != reinfer.url
+        assert len(get(reinfer).json()["datasets"]) == 1
+
+    look()
+
+
 @quiet
 @given(tenant=strategies.tenants(url="https://mine.example/x", seed=7, min_datasets=1, max_datasets=1))
 def test_a_tenant_is_made_as_it_is_asked_for(tenant: FakeTenant) -> None:

@@ -184,14 +184,27 @@ def invalid(route: str) -> SearchStrategy[Invalid]:
         if violation.place == "$" and violation.apply(simplest(ref)) is None:
             continue  # what client libraries take for no body at all
         rules.setdefault((violation.place, violation.rule), []).append(violation)
-    return broken(ref, valid, list(rules.values()))
+    return broken(Rules(route, ref, valid, list(rules.values())))
+
+
+class Rules(NamedTuple):
+    """The rules of a route's body, each with the ways to break it."""
+
+    route: str
+    ref: str
+    valid: SearchStrategy[Any]
+    ways: Sequence[Sequence[Violation]]
+
+    def __repr__(self) -> str:
+        return repr(self.route)
 
 
 @st.composite
-def broken(draw: Draw, ref: str, valid: SearchStrategy[Any], rules: Sequence[Sequence[Violation]]) -> Invalid:
+def broken(draw: Draw, rules: Rules) -> Invalid:
     """A valid body with one rule broken, each rule as often as the others."""
+    _, ref, valid, every = rules
     rows = draw(st.binary(min_size=3, max_size=3))
-    ways = rules[int.from_bytes(rows[:2]) * len(rules) >> 16]
+    ways = every[int.from_bytes(rows[:2]) * len(every) >> 16]
     rule = ways[rows[2] * len(ways) // tables.ROWS]
     body = rule.apply(draw(valid))
     problem, refusal = contract.problem(ref, body), contract.error("schema_violation")

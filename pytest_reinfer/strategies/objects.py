@@ -194,10 +194,8 @@ def _labelled(what: str, ref: str, has_sentiment: bool | None, fields: dict[str,
 def annotations_(
     label_names: Names | None = None, *, has_sentiment: bool | None = None
 ) -> SearchStrategy[types.Annotations]:
-    """What people assigned to a comment, out of the labels of a dataset: with a label its parents.
-
-    The underscore keeps apart from the import above; users know it without.
-    """
+    """What people assigned to a comment, out of the labels of a dataset: with a label its parents."""
+    # The underscore keeps it apart from the import at the top; users know it without.
     part = marks(tree_of("annotations", label_names), has_sentiment)
     return strategy("annotations", part, lambda made: {"labels": {"assigned": made[0]}})
 
@@ -210,6 +208,15 @@ def predictions(
     return strategy("predictions", part, lambda made: {"labels": made[1]})
 
 
+def with_parents(names: Iterable[str]) -> list[str]:
+    """Label names, with those parents that are not among them."""
+    found: dict[str, None] = {}
+    for name in names:
+        parts = name.split(tables.SEPARATOR)
+        found |= dict.fromkeys(tables.SEPARATOR.join(parts[: number + 1]) for number in range(len(parts)))
+    return list(found)
+
+
 def tree_of(what: str, label_names: Names | None) -> Part:
     """The part for the names of a dataset's labels: as the caller says, or any."""
     __tracebackhide__ = True
@@ -219,7 +226,7 @@ def tree_of(what: str, label_names: Names | None) -> Part:
     def fits(names: Sequence[str]) -> Sequence[str]:
         for name in given.several(what, "label_names", names):
             given.check(f"{what}: label_names", f"{COMMON}/label_name", name)
-        return names
+        return with_parents(names)
 
     return pinned(label_names.map(fits)) if isinstance(label_names, SearchStrategy) else constant(fits(label_names))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache, lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hypothesis import note
@@ -184,7 +185,11 @@ def tenant(draw: Draw, plan: Plan) -> FakeTenant:
     others: list[FakeTenant] = draw(st.shared(st.builds(list), key="pytest_reinfer.strategies.tenants"))
     header = draw(HEADER)
     made_with = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
-    own = _url(header[0], len(others))
+    own = next(
+        url
+        for url in (_url(header[0], number) for number in count(len(others)))
+        if url != os.environ.get(ENDPOINT)  # of the fixture, of an outer example, or of the tenant before
+    )
     if "url" not in made_with and own != FakeTenant().url:
         made_with["url"] = own
     made = FakeTenant(**made_with)
@@ -197,10 +202,11 @@ def tenant(draw: Draw, plan: Plan) -> FakeTenant:
     fill(draw, shape, header, made, build)
     others.append(made)
     note(Script("tenant" if len(others) == 1 else f"tenant_{len(others)}", made_with, steps))
-    _open(made)
+    _open(made, first=len(others) == 1)
     return made
 
 
+ENDPOINT: Final = "REINFER_ENDPOINT"
 HEADER: Final = st.binary(min_size=6, max_size=6)
 DEFAULTS: Final = {"url": None, "seed": 0, "unknown_routes": "fail", "unbuilt_routes": "fail"}
 
@@ -213,7 +219,7 @@ def _url(row: int, number: int) -> str:
     return form.format(domain=name, organisation=name, tenant="default")
 
 
-def _open(tenant: FakeTenant) -> None:
+def _open(tenant: FakeTenant, *, first: bool) -> None:
     """Open a tenant until the example ends, and lead programs to it that look into the environment."""
     outside = sys.exc_info()[1]
     before = {name: os.environ.get(name) for name in tenant.environment}
@@ -224,8 +230,9 @@ def _open(tenant: FakeTenant) -> None:
         # Hypothesis raises what a cleanup raises as the example's own failure, and shrinks it like any other. What the
         # example has failed with already is not to be hidden by it.
         failure = sys.exc_info()[1]
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        if first:  # cleanups run in order: what the others found there was its own
+            for name, value in before.items():
+                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
         if failure is None or failure is outside:
             tenant.__exit__(None)
             return
