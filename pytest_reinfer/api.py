@@ -38,25 +38,46 @@ def answer(tenant: Tenant, request: Request) -> Exchange:
     """
     started = perf_counter()
     known = _Known()
-    content_type, timing = contract.header("content_type"), contract.header("server_timing")
+    content_type = contract.header("content_type")
     headers = {content_type.name: content_type.value}
     try:
         payload = _payload(tenant, request, known, headers)
         status, body = 200, _envelope(payload)
     except Refused as refusal:
         known.refusal = refusal.name
-        status, body = refusal.status, encode({"status": "error", "message": str(refusal)})
-    headers[timing.name] = timing.value.format(milliseconds=(perf_counter() - started) * 1000)
+        status, body = refusal.status, _error(str(refusal))
+    _time(headers, started)
     if request.method == "HEAD":
         body = b""
     name = known.route.name if known.route else None
     return Exchange(Response(status, headers, body), name, known.permission, known.refusal)
 
 
+def refused(status: int, message: str) -> Response:
+    """A refusal in the API's envelope, as a tenant answers that is asked for nothing else."""
+    content_type, started = contract.header("content_type"), perf_counter()
+    headers = {content_type.name: content_type.value}
+    body = _error(message)
+    _time(headers, started)
+    return Response(status, headers, body)
+
+
+def _error(message: str) -> bytes:
+    return encode({"status": "error", "message": message})
+
+
+def _time(headers: dict[str, str], started: float) -> None:
+    """Say how long the answer took."""
+    timing = contract.header("server_timing")
+    headers[timing.name] = timing.value.format(milliseconds=(perf_counter() - started) * 1000)
+
+
 def _payload(tenant: Tenant, request: Request, known: _Known, headers: dict[str, str]) -> JSON:
     found = contract.match(request.method, request.path)
     known.route = found.route
     user = _caller(tenant, request)
+    if tenant.rate is not None:
+        _within_rate(tenant, user, headers)
     if found.allowed:
         allow = contract.header("allow")
         headers[allow.name] = allow.value.format(methods=", ".join(found.allowed))
@@ -82,6 +103,15 @@ def _caller(tenant: Tenant, request: Request) -> User:
     if user is None:
         raise Refused("unauthorized")
     return user
+
+
+def _within_rate(tenant: Tenant, user: User, headers: dict[str, str]) -> None:
+    """Refuse a caller who has asked as often as may be, and say how many seconds that lasts."""
+    wait = tenant.charge(user)
+    if wait is not None:
+        retry_after = contract.header("retry_after")
+        headers[retry_after.name] = retry_after.value.format(seconds=wait)
+        raise Refused("rate_limited")
 
 
 def _permitted(tenant: Tenant, user: User, route: Route, path: Mapping[str, str]) -> str:

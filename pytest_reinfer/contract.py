@@ -173,6 +173,20 @@ def takes_body(name: str) -> bool:
     return "body" in documents()[f"routes/{name}.json"]["properties"]
 
 
+@cache
+def batch(name: str) -> str | None:
+    """The key in the body of a route whose items the service stores one by one; None where there is none."""
+    found: str | None = documents()[f"routes/{name}.json"].get("x-batch")
+    return found
+
+
+@cache
+def pages(name: str) -> bool:
+    """Whether a route answers page by page, the next by the continuation of the one before."""
+    body = f"routes/{name}.json#/properties/body"
+    return takes_body(name) and "continuation" in node(body).get("properties", {})
+
+
 @lru_cache(maxsize=64)
 def nearest(method: str, path: str, most: int = 3) -> tuple[Route, ...]:
     """The routes that look most like what was asked for, the likeliest first."""
@@ -222,8 +236,8 @@ def error(name: str) -> Error:
 
 
 @cache
-def granted(permission: str) -> frozenset[str]:
-    """What a permission gives, itself and the implied ones; it may be said by its display or its machine name.
+def display_name(permission: str) -> str:
+    """The display name of a permission, which may be said by its machine name too.
 
     Raises ValueError, naming the permissions that there are, for a name that the API does not know.
     """
@@ -231,8 +245,15 @@ def granted(permission: str) -> frozenset[str]:
     display = {entry["name"]: name for name, entry in table.items()} | {name: name for name in table}
     if permission not in display:
         raise ValueError(f"{permission!r} is no permission of the API. There are: {', '.join(sorted(table))}.")
-    name = display[permission]
-    return frozenset({name}).union(*(granted(implied) for implied in table[name]["implies"]))
+    return str(display[permission])
+
+
+@cache
+def granted(permission: str) -> frozenset[str]:
+    """What a permission gives, itself and the implied ones, by their display names; ValueError for an unknown one."""
+    name = display_name(permission)
+    implied = convention("x-permissions")[name]["implies"]
+    return frozenset({name}).union(*(granted(each) for each in implied))
 
 
 @cache

@@ -63,7 +63,18 @@ def entries(tenant: Tenant, dataset: Dataset, rows: Sequence[Row]) -> list[bytes
 
 def continuation(tenant: Tenant, dataset: Dataset, row: Row, order_by: str) -> str:
     """The token of the page that follows a comment: its moment, and 32 hex digits that find it though it be deleted."""
-    head = f"{stamp(POSITION[order_by](row)[0])}.{row.source_id}{row.number:08x}"
+    return _token(tenant, dataset, row, POSITION[order_by](row)[0])
+
+
+def start(tenant: Tenant, dataset: Dataset, order_by: str) -> str | None:
+    """A token of the page that starts with the first comment; None where the dataset has none."""
+    rows = [row for source_id in dataset.source_ids for row in tenant.comments[source_id].orders[order_by][:1]]
+    first_row = min(rows, key=POSITION[order_by], default=None)
+    return first_row and _token(tenant, dataset, first_row, POSITION[order_by](first_row)[0] - 1)
+
+
+def _token(tenant: Tenant, dataset: Dataset, row: Row, at: int) -> str:
+    head = f"{stamp(at)}.{row.source_id}{row.number:08x}"
     return head + _check(tenant, dataset, head, row.id)
 
 

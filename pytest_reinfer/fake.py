@@ -6,21 +6,40 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from contextlib import contextmanager
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from unittest.mock import ANY
 from urllib.parse import urlsplit
 
-from pytest_reinfer import api, contract, given, seeding
+from pytest_reinfer import api, contract, faults, given, injection, seeding, verdict
 from pytest_reinfer.comments import POSITION, Row
+from pytest_reinfer.effects import Interrupted
 from pytest_reinfer.log import Log
 from pytest_reinfer.refusal import RouteNotBuilt
 from pytest_reinfer.stamps import stamp
-from pytest_reinfer.tenant import EVERYWHERE, UNMARKED, Dataset, Project, Resource, Source, Tenant, User
-from pytest_reinfer.unexpected import Policy, Unexpected
-from pytest_reinfer.wire import Place
+from pytest_reinfer.tenant import (
+    EVERYWHERE,
+    UNMARKED,
+    Dataset,
+    Lag,
+    Project,
+    Rate,
+    Resource,
+    Source,
+    Tenant,
+    User,
+)
+from pytest_reinfer.unexpected import Policy, Unexpected, WouldHang
+from pytest_reinfer.wire import Place, Trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_reinfer.budget import Budget
+    from pytest_reinfer.clock import Clock
+    from pytest_reinfer.faults import Plan
+    from pytest_reinfer.injection import Injection
     from pytest_reinfer.log import LoggedRequest
     from pytest_reinfer.patching import Replaced
     from pytest_reinfer.wire import JSON, Request, Response
@@ -29,6 +48,7 @@ if TYPE_CHECKING:
     Permissions = Mapping[str, Iterable[str]] | Iterable[str]
 
 ADMINISTRATOR = "admin"
+LATE: Final = ("comments", "predictions")  # what exports may see late
 _ADDRESS: Final = re.compile(r"[a-zA-Z]+://[^/@?#\\\s\x80-\uffff]+(/[^?#\\\s\x80-\uffff]*)?")
 
 
@@ -64,6 +84,8 @@ class FakeTenant:
         self._state = _fresh(seed, self.url).fork()
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
         self._doors: list[Replaced] = []
+        self._injections: tuple[Injection, ...] = ()
+        self._budgets: tuple[Budget, ...] = ()
         self.requests = Log(log_bodies)
 
     def __repr__(self) -> str:
@@ -88,6 +110,13 @@ class FakeTenant:
         self._doors = []
         if kind is None:
             self.check()
+
+    @cached_property
+    def clock(self) -> Clock:
+        """What its stamps, rate limits, lags and tokens go by."""
+        from pytest_reinfer.clock import Clock  # noqa: PLC0415 -- hardly a test asks for it
+
+        return Clock(lambda: self._state, self._lock)
 
     @property
     def seed(self) -> int:
@@ -129,20 +158,45 @@ class FakeTenant:
         Raises RouteNotBuilt for a route that the API has and the fake does not build.
         """
         with self._lock:
+            for budget in self._budgets:
+                budget.add(request.method, request.path, injection.route_of(request))
             try:
+                if self._injections:
+                    return self._met(request)
                 exchange = api.answer(self._state, request)
             except RouteNotBuilt:
-                self.requests.add(request, None)
+                self.requests.add(request)
                 self._unexpected.add(request, "unbuilt_route")
                 raise
+            except Trouble:
+                raise
+            except Interrupted as interrupted:
+                self.requests.add(request)
+                self._unexpected.interrupted(request, interrupted.error)
+                raise interrupted.error from None
             except Exception as error:
-                self.requests.add(request, None)
+                self.requests.add(request)
                 self._unexpected.crash(request, error)
                 raise
-            self.requests.add(request, exchange)
-            asked_for_nothing = exchange.refusal == "unauthorized" and exchange.route is None
-            self._unexpected.add(request, "unknown_route" if asked_for_nothing else exchange.refusal)
+            self.requests.add(request, exchange.response.status, exchange.route, exchange.permission)
+            self._unexpected.add(request, exchange.refusal, exchange.route)
         return exchange.response
+
+    def _met(self, request: Request) -> Response:
+        """What a request meets of the faults in force."""
+        met = injection.answer(self._state, request, self._injections)
+        self.requests.add(request, met.status, met.route, met.permission, met.fault)
+        self._unexpected.add(request, met.refusal, met.route)
+        if met.trouble is None and met.response is not None:
+            return met.response
+        trouble = met.trouble or Trouble("connection_closed")
+        trouble.passes, trouble.hangs = self.clock.advance, self._hung
+        raise trouble
+
+    def _hung(self, what: str) -> BaseException:
+        """Remember a client that would wait for ever; what it meets instead."""
+        self._unexpected.stop(what)
+        return WouldHang(what)
 
     # ------------------------------------------------------------------------------------------ arranging
 
@@ -328,7 +382,113 @@ class FakeTenant:
             self._state.users[new.username] = new
             return new.token
 
+    def expire_token(self, seconds: float, user: str | User = ADMINISTRATOR) -> None:
+        """Let the token of a user be worth nothing in so many seconds of `clock`; `rotate_token` gives a new one."""
+        __tracebackhide__ = True
+        with self._lock:
+            old = self.user(user if isinstance(user, str) else user.username)
+            expires = self._state.time() + given.microseconds("expire_token", seconds)
+            self._state.users[old.username] = User(old.username, old.token, old.permissions, expires)
+
+    def revoke(self, *permissions: str, user: str | User = ADMINISTRATOR) -> None:
+        """Take permissions from a user, in every project; those that they imply stay."""
+        __tracebackhide__ = True
+        with self._lock:
+            old = self.user(user if isinstance(user, str) else user.username)
+            taken = {contract.display_name(permission) for permission in permissions}
+            left = {project: granted - taken for project, granted in old.permissions.items()}
+            self._state.users[old.username] = User(old.username, old.token, left, old.expires)
+
+    # ------------------------------------------------------------------------------------ failing on purpose
+
+    def fail(self, what: int | str | Plan, **about: Any) -> Injection:
+        """Let requests fail, until the end of the tenant or of a with block: see `pytest_reinfer.faults.fail`.
+
+        what: a status, the name of a kind of failure, or a plan. Of several faults that are due the one first asked for
+        fires, and the others wait. FaultsNeverFired is raised at the end for those that are not optional and never did.
+        """
+        __tracebackhide__ = True
+        if not isinstance(what, faults.Plan):
+            what = faults.fail(what, **about)
+        elif about:
+            raise TypeError(f"fail: a plan says everything itself, and takes no {', '.join(about)}.")
+        if self._place[0] == "http" and any(fault.what == "tls_error" for fault in what.faults):
+            raise ValueError(f"fail: there is no TLS at {self.url}, and so no tls_error.")
+        return self._inject(what)
+
+    def before(self, call: Callable[[], object], **requests: Any) -> Injection:
+        """Call a function before a request is answered, to rotate a token or change a dataset between two pages.
+
+        requests: which, and how often, as for `fail`: `route="export_dataset", nth=3`.
+        """
+        __tracebackhide__ = True
+        return self._inject(faults.before(call, **requests))
+
+    @property
+    def faults(self) -> tuple[Plan, ...]:
+        """The plans in force."""
+        return tuple(each.plan for each in self._injections)
+
+    def rate_limit(self, requests: int | None, seconds: float = 60) -> None:
+        """Answer 429 to more than so many requests of a token within so many seconds of `clock`; None: no limit.
+
+        `Retry-After` tells the seconds until the window ends; it starts with the first request in it.
+        """
+        __tracebackhide__ = True
+        window = given.microseconds("rate_limit", seconds)
+        if not window:
+            raise ValueError(f"rate_limit: a window lasts some seconds, not {seconds!r}.")
+        rate = None if requests is None else Rate(given.whole("rate_limit", "requests", requests, 1), window)
+        with self._lock:
+            self._state.rate = rate
+            self._state.windows = {}
+
+    def lag(self, *what: str, reads: int = 0, seconds: float = 0) -> None:
+        """Let exports see changes from now on late: after so many exports, or so many seconds of `clock`.
+
+        what: "comments", "predictions", both by default. Without a number changes are seen at once again.
+        """
+        __tracebackhide__ = True
+        late = frozenset(what or LATE)
+        if not late <= set(LATE):
+            raise ValueError(
+                f"lag: what may be late is {' and '.join(LATE)}, not {', '.join(sorted(late - set(LATE)))}."
+            )
+        given.whole("lag", "reads", reads, 0)
+        wait = given.microseconds("lag", seconds)
+        if reads and wait:
+            raise ValueError("lag: either so many reads or so many seconds.")
+        with self._lock:
+            self._state.lag = Lag(late, reads, wait) if reads or wait else None
+            self._state.past = []
+
+    @contextmanager
+    def budget(self, requests: int, route: str | None = None) -> Iterator[Budget]:
+        """Raise BudgetExceeded at the end of a with block that made more requests, with the lines that made them."""
+        __tracebackhide__ = True
+        from pytest_reinfer.budget import Budget  # noqa: PLC0415
+
+        budget = Budget(requests, route)
+        with self._lock:
+            self._budgets = (*self._budgets, budget)
+        try:
+            yield budget
+        finally:
+            with self._lock:
+                self._budgets = tuple(each for each in self._budgets if each is not budget)
+        budget.check()
+
     # ------------------------------------------------------------------------------------------ inspecting
+
+    @property
+    def asked(self) -> int:
+        """How many requests have reached it, or were to."""
+        return len(self.requests) + self.requests.forgotten
+
+    @property
+    def permissions_used(self) -> tuple[str, ...]:
+        """The permissions that requests needed and had, in the order of their first use."""
+        return tuple(self.requests.permissions)
 
     @property
     def projects(self) -> tuple[Project, ...]:
@@ -450,15 +610,45 @@ class FakeTenant:
         __tracebackhide__ = True
         self.assert_requested(route, times=0, **expected)
 
+    def assert_no_duplicates_or_losses(
+        self, source: str | Source, comments: Iterable[Any], *, key: Callable[[JSON], object] | None = None
+    ) -> None:
+        """AssertionError unless a source holds each of the comments once, telling which it holds twice or never.
+
+        comments: upload objects, told apart by all they hold but the id; or anything, told apart by `key`, which is
+        given the stored comments, and those of `comments` that are objects.
+        """
+        __tracebackhide__ = True
+        problem = verdict.once(comments, self.comments(source), key)
+        if problem is not None:
+            raise AssertionError(problem)
+
     def check(self) -> None:
-        """Raise UnexpectedRequests if there were requests for unknown or unbuilt routes since the last check."""
+        """Raise what the test did not mean: UnexpectedRequests, or FaultsNeverFired; each is told once.
+
+        That is: requests for unknown or unbuilt routes, hosts of tenants reached for over the network, clients that
+        would wait for ever; and faults in force that are not optional and never fired, which end with it.
+        """
         __tracebackhide__ = True
         with self._lock:
-            error = self._unexpected.take()
-        if error is not None:
-            raise error
+            error: AssertionError | None = self._unexpected.take()
+            silent = injection.never_fired(self._injections)
+            if silent is not None:
+                self._injections = ()
+        if error is not None or silent is not None:
+            raise error or silent  # type: ignore[misc] # one of them is there
 
     # ------------------------------------------------------------------------------------------- underneath
+
+    def _inject(self, plan: Plan) -> Injection:
+        with self._lock:
+            new = injection.Injection(plan, self.seed, self._remove)
+            self._injections = (*self._injections, new)
+        return new
+
+    def _remove(self, injected: Injection) -> None:
+        with self._lock:
+            self._injections = tuple(each for each in self._injections if each is not injected)
 
     def _find(self, kind: type[Found], wanted: Any) -> Found:
         __tracebackhide__ = True

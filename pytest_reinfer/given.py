@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_reinfer import contract
 from pytest_reinfer.stamps import moment
-from pytest_reinfer.tenant import encode
+from pytest_reinfer.tenant import SECOND, encode
 
 if TYPE_CHECKING:
     from pytest_reinfer.wire import JSON
@@ -51,6 +51,22 @@ def several(what: str, name: str, values: Iterable[Item]) -> list[Item]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{what}: {name} is a list, not {values!r}.")
     return list(values)
+
+
+def whole(what: str, name: str, value: Any, least: int) -> int:
+    """A whole number, not below the least."""
+    __tracebackhide__ = True
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{what}: {name} is a whole number, at least {least}, not {value!r}.")
+    return value
+
+
+def microseconds(what: str, seconds: Any) -> int:
+    """A number of seconds, not below zero, in the unit of the tenant's clock."""
+    __tracebackhide__ = True
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds < float("inf"):
+        raise ValueError(f"{what}: seconds is a number, not below 0, not {seconds!r}.")
+    return round(seconds * SECOND)
 
 
 def an_object(what: str, value: Any) -> JSON:

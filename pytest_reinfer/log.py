@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_reinfer.wire import Exchange, Request
+    from pytest_reinfer.wire import Request
 
 MOST = 10_000  # so many requests are remembered; of more, the latest
 SHOWN = 20  # so many of them a failure shows
@@ -31,6 +31,7 @@ class LoggedRequest(NamedTuple):
     status: int | None
     route: str | None
     permission: str | None
+    fault: str | None = None
 
     @property
     def path(self) -> str:
@@ -54,7 +55,8 @@ class LoggedRequest(NamedTuple):
 
     def __str__(self) -> str:
         sent = "" if not self.body else f"  {self.body.decode(errors='replace'):.120}"
-        return f"{self.method} {self.path} -> {self.status or 'no answer'}  [{self.route or 'no route'}]{sent}"
+        met = "" if self.fault is None else f"  by {self.fault}"
+        return f"{self.method} {self.path} -> {self.status or 'no answer'}{met}  [{self.route or 'no route'}]{sent}"
 
 
 class Log:
@@ -63,21 +65,29 @@ class Log:
     def __init__(self, body_bytes: int) -> None:
         self._body_bytes = body_bytes
         self._entries: deque[LoggedRequest] = deque(maxlen=MOST)
+        self.permissions: dict[str, None] = {}  # in the order of their first use
         self.forgotten = 0
 
-    def add(self, request: Request, exchange: Exchange | None) -> None:
-        """Remember a request and what came of it, None where it got no answer; no header and no answer is kept."""
+    def add(
+        self,
+        request: Request,
+        status: int | None = None,
+        route: str | None = None,
+        permission: str | None = None,
+        fault: str | None = None,
+    ) -> None:
+        """Remember a request and what came of it, as far as anything did; no header and no answer is kept."""
         self.forgotten += len(self._entries) == MOST
         method, path, query, _, body = request
         kept = body if len(body) <= self._body_bytes else None
-        status, route, permission = (
-            (exchange.response.status, exchange.route, exchange.permission) if exchange else (None, None, None)
-        )
-        self._entries.append(LoggedRequest(method, path, query, kept, status, route, permission))
+        if permission is not None and permission not in self.permissions:
+            self.permissions[permission] = None
+        self._entries.append(LoggedRequest(method, path, query, kept, status, route, permission, fault))
 
     def clear(self) -> None:
         """Forget all requests."""
         self._entries.clear()
+        self.permissions.clear()
         self.forgotten = 0
 
     def __len__(self) -> int:

@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, nullcontext
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_reinfer.patching import Link, Replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.tenant import Tenant
     from pytest_reinfer.transports.switchboard import Switchboard
 
 MARKER = (
-    "reinfer(*, url=None, seed=None, unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536): "
+    "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536): "
     "how the fixture `reinfer` makes its tenant. url: where it answers; seed: what ids and generated content follow "
-    "from; unknown_routes, unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the "
-    "fake does not build; log_bodies: bytes of a request's body that are kept in `reinfer.requests`."
+    "from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
+    "unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake does not build; "
+    "log_bodies: bytes of a request's body that are kept in `reinfer.requests`."
 )
+FAIL = (
+    "reinfer_fail(what, *, times=1, nth=None, route=None, ...): requests to the tenant of the fixture `reinfer` fail, "
+    "as `reinfer.fail` has it: by a status, the name of a kind, or a plan. Several markers stand for several failures."
+)
+BUDGET = (
+    "reinfer_budget(requests, route=None): the test fails if it makes more requests, with its fixtures' setup; the "
+    "failure names the lines that make them. route: only those of this route are counted."
+)
+RERUNS: Final = {  # tests that are run more than once
+    "reinfer_sweep": (
+        "reinfer_sweep(*kinds, route=None): run the test as it is, and then again for each request that it makes and "
+        "each kind of failure, as of `reinfer.fail`, which this request meets; it passes if all runs pass. kinds: "
+        "statuses, names, plans of one fault; default: the usual ones. route: only its requests fail."
+    ),
+    "reinfer_deny_each": (
+        "reinfer_deny_each(): run the test as it is, and then again without each permission that it uses; it passes if "
+        "each of these runs fails and tells the refusal, in its exception or in what it prints or logs."
+    ),
+}
 
 
 class Hooks:
@@ -47,17 +68,58 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--reinfer-seed", dest="reinfer_seed", type=int, help="seed of every fixture `reinfer` (default: 0)"
     )
+    group.addoption(
+        "--reinfer-sweep",
+        dest="reinfer_sweep",
+        type=_pair,
+        metavar="K:KIND",
+        help="of tests marked reinfer_sweep only the run in which the K-th request fails so, such as 3:409",
+    )
+    group.addoption(
+        "--reinfer-sweep-max",
+        dest="reinfer_sweep_max",
+        type=int,
+        metavar="N",
+        help="the most runs of a test marked reinfer_sweep (default: 1000)",
+    )
     parser.addini("reinfer_seed", "seed of the fixture `reinfer`", default="0")
     parser.addini("reinfer_url", "where the tenant of the fixture `reinfer` answers", default="")
+    parser.addini("reinfer_sleep", "'clock' leads what tests sleep to their tenant's clock", default="real")
+    parser.addini("reinfer_sweep_max", "the most runs of a test marked reinfer_sweep", default="1000")
     parser.addini("reinfer_allow_hosts", "hosts of real tenants that tests may reach", type="linelist", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and what lasts as long as the session."""
-    config.addinivalue_line("markers", MARKER)
+    """Register the markers, and what lasts as long as the session."""
+    for marker in (MARKER, FAIL, BUDGET, *RERUNS.values()):
+        config.addinivalue_line("markers", marker)
     session = Session(config)
     config.pluginmanager.register(session, "reinfer-session")
     config.add_cleanup(session.close)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell of each test that was run more than once what its runs came to."""
+    told = [
+        f"{report.nodeid}: {value}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "teardown"  # each test has one, and workers send it too
+        for name, value in report.user_properties
+        if name in RERUNS
+    ]
+    if told:
+        terminalreporter.section("reinfer: tests run again with failures")
+        for line in told:
+            terminalreporter.line(line, yellow="CUT" in line)
+
+
+def _pair(text: str) -> tuple[int, str]:
+    """The number of a request and a kind of failure; ValueError unless it is both."""
+    k, _, kind = text.partition(":")
+    if int(k) < 1 or not kind:
+        raise ValueError
+    return int(k), kind
 
 
 class Session:
@@ -68,7 +130,11 @@ class Session:
 
         seed = config.getoption("reinfer_seed")
         self._chosen = {} if seed is None else {"seed": seed}
-        self._default = {"seed": int(config.getini("reinfer_seed")), "url": config.getini("reinfer_url") or None}
+        self._default = {
+            "seed": int(config.getini("reinfer_seed")),
+            "url": config.getini("reinfer_url") or None,
+            "sleep": config.getini("reinfer_sleep"),
+        }
         self._allowed = tuple(config.getini("reinfer_allow_hosts"))
         self._guarded: set[str] = set()  # hosts of tenants beside the service's own
         self._stopped: list[str] = []  # what the guard has told during the test
@@ -79,6 +145,7 @@ class Session:
         self._snapshots: dict[tuple[object, ...], Tenant] = {}  # what the setup hooks made, by seed and hooks
         self._item: pytest.Item  # the test that runs
         self._tenant: FakeTenant | None = None  # of this test
+        self._budgets = ExitStack()  # of this test, until they are told
         self._environment: dict[str, str | None] = {}  # as it was before the fixture changed it
 
     def close(self) -> None:
@@ -97,7 +164,14 @@ class Session:
         tenant starts with can be told by the hook `pytest_reinfer_setup`, in a conftest.py.
         """
         # The test is known from its hook: a fixture that asks for `request` costs a third more.
-        self._tenant = tenant = self._made(self._item)
+        marks = [mark for mark in self._item.iter_markers() if mark.name.startswith("reinfer")]
+        marks.reverse()  # the closest last
+        settings = self._settings(marks)
+        sleep = settings.pop("sleep")
+        if sleep not in ("real", "clock"):
+            raise ValueError(f"sleep is 'real' or 'clock', not {sleep!r}. The marker is @pytest.mark.{MARKER}")
+        self._tenant = tenant = self._made(self._item, settings)
+        self._arrange(tenant, marks)
         environment = tenant.environment
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
@@ -106,9 +180,22 @@ class Session:
 
             self._switchboard = Switchboard()
         self._switchboard.plug(tenant)
-        yield tenant
+        with tenant.clock.lead() if sleep == "clock" else nullcontext():
+            yield tenant
         self._switchboard.unplug(tenant)
+        self._budgets.close()
         tenant.check()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run a test more than once, where its marker says so."""
+        for mark in item.iter_markers():
+            if mark.name in RERUNS:
+                from pytest_reinfer import reruns  # noqa: PLC0415
+
+                reruns.protocol(item, nextitem, RERUNS)
+                return True
+        return None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -143,13 +230,13 @@ class Session:
             self._environment = {}
             self._tenant = None
 
-    def _made(self, item: pytest.Item) -> FakeTenant:
+    def _made(self, item: pytest.Item, settings: dict[str, Any]) -> FakeTenant:
         """The tenant of a test, as its settings and the setup hooks of its folder want it."""
         from pytest_reinfer.fake import FakeTenant  # noqa: PLC0415
         from pytest_reinfer.transports.guard import host_of  # noqa: PLC0415
 
         try:
-            tenant = FakeTenant(**self._settings(item))
+            tenant = FakeTenant(**settings)
         except TypeError as error:
             raise TypeError(f"{error}. The marker is @pytest.mark.{MARKER}") from None
         host = host_of(tenant.url)
@@ -163,20 +250,41 @@ class Session:
                 tenant.restore(self._snapshots[key])
             else:
                 setup(tenant=tenant)
+                if tenant.faults:
+                    raise RuntimeError(
+                        f"pytest_reinfer_setup put failures in force, {tenant.faults}, and later tests would not meet "
+                        "them: it runs once, and tests share what the tenant holds. Let a marker say it for the tests "
+                        "it is meant for, such as pytestmark = pytest.mark.reinfer_fail(503), or a fixture of your own."
+                    )
                 self._snapshots[key] = tenant.snapshot()
         return tenant
 
-    def _settings(self, item: pytest.Item) -> dict[str, Any]:
+    def _settings(self, marks: Sequence[pytest.Mark]) -> dict[str, Any]:
         """What the tenant of a test is made with: the command line before the closest marker before the ini file."""
         settings = dict(self._default)
-        for marker in reversed(list(item.iter_markers("reinfer"))):
-            if marker.args:
-                raise TypeError(f"{marker.args} given by position: it takes keywords only")
-            settings |= marker.kwargs
+        for mark in marks:
+            if mark.name == "reinfer":
+                if mark.args:
+                    raise TypeError(f"{mark.args} given by position, not by name. The marker is @pytest.mark.{MARKER}")
+                settings |= mark.kwargs
         return settings | self._chosen
+
+    def _arrange(self, tenant: FakeTenant, marks: Sequence[pytest.Mark]) -> None:
+        """Put in force what the markers of a test say, and what this run of it is for."""
+        _obey(marks, "reinfer_fail", tenant.fail, FAIL)
+        arrange = getattr(self._item, "reinfer_arrange", None)
+        if arrange is not None:
+            arrange(tenant)
+        _obey(
+            marks,
+            "reinfer_budget",
+            lambda *args, **kwargs: self._budgets.enter_context(tenant.budget(*args, **kwargs)),
+            BUDGET,
+        )
 
     def _unexpected(self) -> AssertionError | None:
         try:
+            self._budgets.close()
             if self._tenant is not None:
                 self._tenant.check()
         except AssertionError as error:
@@ -218,3 +326,14 @@ class Session:
 def _put_back(environment: dict[str, str | None]) -> None:
     for name, value in environment.items():
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+def _obey(marks: Sequence[pytest.Mark], name: str, do: Callable[..., object], help_text: str) -> None:
+    """Do what the markers of a name say. TypeError, ValueError, with the marker's help, where it makes no sense."""
+    for mark in marks:
+        if mark.name == name:
+            try:
+                do(*mark.args, **mark.kwargs)
+            except (TypeError, ValueError) as error:
+                told = str(error).removesuffix(".")
+                raise type(error)(f"{told}. The marker is @pytest.mark.{help_text}") from None

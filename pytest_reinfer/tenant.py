@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections import Counter
 from dataclasses import MISSING, dataclass, field, fields
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer import contract
 from pytest_reinfer.comments import Comments, Row
 from pytest_reinfer.stamps import moment, stamp
+from pytest_reinfer.travel import travelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from pytest_reinfer.wire import JSON
 
 START = moment("2024-01-15T09:00:00Z")  # where the clock of every tenant starts
+STEPS = 16  # changes within a sixteenth of a lag become visible together, with the latest of them
 TICK = 1000  # microseconds between two changes: the service's own stamps are whole milliseconds
+SECOND = 1_000_000  # microseconds
 EVERYWHERE = "*"  # stands for every project, present and to come; no project can have this name
 
 
@@ -138,6 +142,7 @@ class User:
     username: str
     token: str = field(repr=False)
     permissions: Mapping[str, frozenset[str]]
+    expires: int | None = None  # when the token is worth nothing any more
 
     @property
     def headers(self) -> dict[str, str]:
@@ -148,6 +153,31 @@ class User:
     def may(self, permission: str, project: str) -> bool:
         """Whether the user has a permission, by its display name, in a project."""
         return permission in self.permissions.get(project, ()) or permission in self.permissions.get(EVERYWHERE, ())
+
+
+class Rate(NamedTuple):
+    """So many requests per window and token, a window being so many microseconds from the first request in it."""
+
+    requests: int
+    window: int
+
+
+class Lag(NamedTuple):
+    """What reads see late, and how late: by so many reads, or so many microseconds."""
+
+    what: frozenset[str]
+    reads: int
+    time: int
+
+
+@dataclass(slots=True)
+class Past:
+    """A tenant as it was before changes that reads may not see yet, made after so many `reads` and up to `time`."""
+
+    reads: int
+    since: int
+    time: int
+    tenant: Tenant
 
 
 @dataclass(slots=True)
@@ -161,6 +191,7 @@ class Tenant:
     seed: int = 0
     url: str = ""  # tokens follow from it too: what opens one tenant opens no other
     now: int = START
+    travelled: int | None = None  # where time-machine or freezegun stood when last looked at
     made: int = 0  # how many ids and tokens were made: each is derived from the seed and this number
     projects: dict[str, Project] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
@@ -171,6 +202,11 @@ class Tenant:
     labelled: dict[tuple[str, str], dict[str, bytes]] = field(
         default_factory=dict
     )  # dataset, source -> comment -> marks
+    rate: Rate | None = None
+    lag: Lag | None = None
+    reads: int = 0  # exports answered since there is a lag
+    windows: dict[str, tuple[int, int]] = field(default_factory=dict)  # token -> start of its window, requests in it
+    past: list[Past] = field(default_factory=list)  # what reads that lag behind may still see
     model_tags: dict[str, dict[str, JSON]] = field(default_factory=dict)  # dataset id -> tag name -> tag
     own: set[object] = field(default_factory=set)  # the big tables that nobody else shares
 
@@ -200,9 +236,17 @@ class Tenant:
         self.made += 1
         return self.digest("token", self.url, self.made, size=20)
 
+    def time(self) -> int:
+        """The present moment. It stands still but for changes, waiting, and what time-machine or freezegun do to it."""
+        there = travelled()
+        if there is not None and there != self.travelled:
+            self.now = there if self.travelled is None else self.now + there - self.travelled
+        self.travelled = there
+        return self.now
+
     def tick(self) -> int:
         """The moment of a change: each has its own."""
-        self.now += TICK
+        self.now = self.time() + TICK
         return self.now
 
     def caller(self, token: str) -> User | None:
@@ -211,7 +255,21 @@ class Tenant:
         for user in self.users.values():
             if hmac.compare_digest(user.token.encode(), token.encode()):
                 found = user
-        return found
+        expired = found is not None and found.expires is not None and found.expires <= self.time()
+        return None if expired else found
+
+    def charge(self, user: User) -> int | None:
+        """Count a request of a user; the seconds until there is one again where there is none left."""
+        if self.rate is None:
+            return None
+        now = self.time()
+        start, count = self.windows.get(user.token, (now, 0))
+        if not start <= now < start + self.rate.window:
+            start, count = now, 0
+        if count == self.rate.requests:
+            return -(-(start + self.rate.window - now) // SECOND)
+        self.windows[user.token] = start, count + 1
+        return None
 
     def sees(self, user: User, project: str) -> bool:
         """Whether the user has any permission in a project."""
@@ -291,6 +349,8 @@ class Tenant:
 
     def comments_to_change(self, source_id: str) -> Comments:
         """The comments of a source, nobody else's."""
+        if self.lag is not None:
+            self.remember(self.lag)
         if source_id not in self.own:
             self.comments[source_id] = self.comments[source_id].copy()
             self.own.add(source_id)
@@ -306,6 +366,26 @@ class Tenant:
         table.add(rows)
         return rows
 
+    def sync_comments(self, source_id: str, uploads: Iterable[JSON]) -> Counter[str]:
+        """Store comments, in the place of those with their ids that say something else; what became of how many."""
+        there, counts = self.comments[source_id], Counter[str]()
+        rows: dict[str, Row] = {}
+        for upload in uploads:
+            old = rows.get(upload["id"]) or there.rows.get(upload["id"])
+            kept = {} if old is None else json.loads(old.data)
+            number = len(there.ids) + counts["new"] if old is None else old.number
+            counts[change := _change(kept, upload)] += 1
+            if change != "unchanged":
+                stays = {name: kept[name] for name in ("created_at", "has_annotations") if name in kept}
+                rows[upload["id"]] = row_of(source_id, {**upload, **stays}, number, self.tick())
+        if rows:
+            table = self.comments_to_change(source_id)
+            changed = [row for row in rows.values() if row.id in table.rows]
+            table.add(row for row in rows.values() if row.id not in table.rows)
+            for row in changed:
+                table.replace(row)
+        return counts
+
     def change_comment(self, row: Row, given: JSON) -> None:
         """Put the given fields in the place of the old ones, and stamp the change."""
         old = json.loads(row.data)
@@ -320,10 +400,45 @@ class Tenant:
             if source_id == row.source_id and row.id in self.labelled[dataset_id, source_id]:
                 del self.labels_to_change(dataset_id, source_id)[row.id]
 
+    # ------------------------------------------------------------------------------------------------- lag
+
+    def remember(self, lag: Lag) -> None:
+        """Keep what there is before a change, for reads that lag behind. Changes close together are seen together."""
+        now, last = self.time(), self.past[-1] if self.past else None
+        if last is not None and (last.reads == self.reads if lag.reads else now - last.since <= lag.time // STEPS):
+            last.time = now
+            return
+        before = self.fork()
+        before.lag, before.past = None, []
+        self.past.append(Past(self.reads, now, now, before))
+
+    def seen(self) -> Tenant:
+        """The tenant as the next read sees it."""
+        lag = self.lag
+        if lag is None:
+            return self
+        now = self.time()
+        while self.past and self.reads >= self.past[0].reads + lag.reads and now >= self.past[0].time + lag.time:
+            del self.past[0]
+        self.reads += 1
+        if not self.past:
+            return self
+        then, view = self.past[0].tenant, self.fork()
+        if "comments" in lag.what:
+            view.comments = {source_id: then.comments.get(source_id, Comments()) for source_id in self.comments}
+        if "predictions" in lag.what:
+            view.labelled = {
+                key: marked if marked is then.labelled.get(key) else _predicted(marked, then.labelled.get(key, {}))
+                for key, marked in self.labelled.items()
+            }
+        return view
+
     # ---------------------------------------------------------------------------------------------- labels
 
     def labels_to_change(self, dataset_id: str, source_id: str) -> dict[str, bytes]:
         """The labels of a source's comments in a dataset, nobody else's."""
+        if self.lag is not None:
+            self.remember(self.lag)
         key = dataset_id, source_id
         if key not in self.own:
             self.labelled[key] = dict(self.labelled.get(key, ()))
@@ -408,8 +523,36 @@ def row_of(source_id: str, given: JSON, number: int, at: int) -> Row:
     return Row(timestamp, source_id, given["id"], created_at, number, encode(comment))
 
 
+def _change(old: JSON, upload: JSON) -> str:
+    """What an upload means for the comment that has its id, if any, by the API's name of the count."""
+    if not old:
+        return "new"
+    messages = [_with_stamp(message, "sent_at") for message in upload["messages"]]
+    if not _same(messages, old["messages"]):
+        return "updated_text_changed"
+    new = {**upload, "messages": messages, "timestamp": stamp(moment(upload["timestamp"]))}
+    given = contract.node("objects/new_comment.json")["properties"]
+    same = _same(new, {name: value for name, value in old.items() if name in given})
+    return "unchanged" if same else "updated_properties_only"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two are the same JSON; to Python, True is 1."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
 TABLES = tuple(each.name for each in fields(Tenant) if each.default_factory is not MISSING)
 VALUES = tuple(each.name for each in fields(Tenant) if each.default_factory is MISSING)
+
+
+def _predicted(marked: Mapping[str, bytes], then: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Labels as they are assigned now and were predicted then."""
+    mixed = {}
+    for comment_id, start in marked.items():
+        before = then.get(comment_id, UNMARKED)
+        assigned, predicted = json.loads(start + b"{}}"), json.loads(before + b"{}}")
+        mixed[comment_id] = marks(assigned["annotations"]["labels"]["assigned"], predicted["predictions"]["labels"])
+    return mixed
 
 
 def _without_sentiment(label: JSON) -> JSON:

@@ -24,6 +24,10 @@ class UnexpectedRequests(AssertionError):
     """The test asked for routes that the API does not have, or that the fake does not build."""
 
 
+class WouldHang(AssertionError):
+    """A client without a timeout waits for what never comes: on a network the test would not end."""
+
+
 class _Asked(NamedTuple):
     method: str
     path: str
@@ -39,8 +43,10 @@ class Unexpected:
         self._stopped: list[str] = []
         self._crash: BaseException | None = None
 
-    def add(self, request: Request, what: str | None) -> None:
-        """Remember a request and what became of it, where that is to be told."""
+    def add(self, request: Request, what: str | None, route: str | None = None) -> None:
+        """Remember a request for a route and what became of it, where that is to be told."""
+        if what == "unauthorized" and route is None:
+            what = "unknown_route"
         if what is None or what not in self._told:
             return
         asked = _Asked(request.method, unquote(request.path), what)
@@ -56,6 +62,11 @@ class Unexpected:
         """Remember that the fake itself failed over a request."""
         self._crash = self._crash or error
         self.add(request, "crash")
+
+    def interrupted(self, request: Request, error: BaseException) -> None:
+        """Remember that a function of the test's own failed, called while a request was answered."""
+        self._crash = self._crash or error
+        self.add(request, "interrupted")
 
     def take(self) -> UnexpectedRequests | None:
         """The error that tells them, and nothing left to tell; None where there is nothing."""
@@ -78,7 +89,7 @@ def _told(unknown_routes: Policy, unbuilt_routes: Policy) -> frozenset[str]:
     for policy in policies.values():
         if policy not in ("fail", "allow"):
             raise ValueError(f"unknown_routes and unbuilt_routes are 'fail' or 'allow', not {policy!r}.")
-    return frozenset({what for what, policy in policies.items() if policy == "fail"} | {"crash"})
+    return frozenset({what for what, policy in policies.items() if policy == "fail"} | {"crash", "interrupted"})
 
 
 def _paragraph(asked: _Asked, times: int) -> str:
@@ -89,9 +100,10 @@ def _paragraph(asked: _Asked, times: int) -> str:
         "unbuilt_route": [
             "The API has this route, but pytest-reinfer does not build it: the call raised RouteNotBuilt."
         ],
+        "interrupted": ["A function that the test gave, to be called here, raised: its traceback is above."],
         "crash": ["pytest-reinfer itself failed over this request: a bug of ours, its traceback is above."],
     }[asked.what]
-    if asked.what != "crash":
+    if asked.what not in ("crash", "interrupted"):
         lines += ["The nearest routes:"]
         lines += [
             f"  {route}{'' if route.built else '  (not built)'}" for route in contract.nearest(asked.method, asked.path)
@@ -103,6 +115,7 @@ def _paragraph(asked: _Asked, times: int) -> str:
             "To go on, stub this URL with `responses`: a stub of the test's own wins over the tenant. Or, where the "
             'code under test may see the exception, mark the test @pytest.mark.reinfer(unbuilt_routes="allow").'
         ),
+        "interrupted": "",
         "crash": "",
     }[asked.what]
     return "\n  ".join([f"{asked.method} {asked.path}{often}", *lines, *([remedy] if remedy else [])])

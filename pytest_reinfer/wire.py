@@ -8,6 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 JSON = dict[str, Any]
+UNREACHED = ("dns_failure", "connection_refused", "connect_timeout", "tls_error")  # ends before a request is sent
+BROKEN = ("connection_reset", "connection_closed", "timeout")  # ends while an answer is awaited, or is coming
+ENDS = (*UNREACHED, *BROKEN)
+
+
+def _nothing(_: float) -> None:
+    """Let time pass unnoticed."""
 
 
 class Request(NamedTuple):
@@ -52,5 +59,36 @@ class Place(NamedTuple):
     query: str
 
 
-class ConnectionCut(Exception):
-    """The connection ends without an answer; a door turns it into what its client sees on a network."""
+class Trouble(Exception):
+    """The answer does not simply come: what the client meets on the wire instead. Raised in the place of a response.
+
+    end: how the connection ends, one of ENDS; None where it ends as ever.
+    response: what comes of an answer; None where nothing does.
+    at: so many bytes of its body come before the end; None: all of them. Its head tells the length of the whole.
+    delay: seconds before the first byte comes.
+    parts, pace: the body comes in so many parts, and before each of them so many seconds pass.
+    passes: told how many seconds a client has waited on the wire, on the tenant's clock and not in real time.
+    hangs: told of a client that would wait for ever, having set no timeout; the exception for it to meet.
+    """
+
+    def __init__(
+        self,
+        end: str | None = None,
+        response: Response | None = None,
+        *,
+        at: int | None = None,
+        delay: float = 0,
+        parts: int = 1,
+        pace: float = 0,
+        passes: Callable[[float], object] = _nothing,
+        hangs: Callable[[str], BaseException] = RuntimeError,
+    ) -> None:
+        super().__init__(end or "slow")
+        self.end = end
+        self.response = response
+        self.at = at
+        self.delay = delay
+        self.parts = parts
+        self.pace = pace
+        self.passes = passes
+        self.hangs = hangs

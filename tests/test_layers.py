@@ -12,26 +12,33 @@ import pytest_reinfer
 PACKAGE = Path(pytest_reinfer.__file__).parent
 # From the bottom up: a module may import from its own layer's left neighbours and from any layer below.
 LAYERS = [
-    ["wire", "stamps", "patching", "phrases", "types", "for_hypothesis"],
+    ["wire", "stamps", "travel", "patching", "phrases", "types", "for_hypothesis"],
     ["content"],
     ["contract"],
     ["refusal", "comments", "log", "violations"],
-    ["tenant"],
+    ["faults", "tenant"],
+    ["clock", "budget"],
     ["export", "seeding", "unexpected", "given"],
+    ["verdict"],
     ["handlers.call"],
-    ["handlers.datasets"],
+    ["handlers.comments", "handlers.datasets"],
     ["handlers"],
     ["api"],
-    ["transports", "transports.guard", "transports.requests"],
+    ["transports", "transports.guard", "transports.sockets"],
+    ["transports.urllib3"],
+    ["transports.requests"],
     ["transports.switchboard"],
+    ["effects"],
+    ["injection"],
     ["fake"],
     ["strategies.tables"],
-    ["strategies.parts"],
+    ["strategies.parts", "strategies.plans"],
     ["strategies.objects", "strategies.model"],
     ["strategies.bodies", "strategies.tenants", "strategies.steps"],
     ["strategies.machine"],
     ["strategies"],
     [""],
+    ["reruns"],
     ["plugin"],
 ]
 HEIGHT = {f"pytest_reinfer.{name}".rstrip("."): height for height, layer in enumerate(LAYERS) for name in layer}
@@ -90,7 +97,7 @@ def at_import(tree: ast.Module) -> list[ast.stmt]:
 @pytest.mark.parametrize("name", MODULES)
 def test_heavy_libraries_are_imported_where_they_are_used(name: str) -> None:
     heavy = {"jsonschema", "jsonschema_rs", "referencing", "hypothesis", "faker", "requests", "responses", "urllib3"}
-    if name == "pytest_reinfer.transports.requests":
+    if name in ("pytest_reinfer.transports.requests", "pytest_reinfer.transports.urllib3"):
         return
     if name.startswith("pytest_reinfer.strategies"):
         heavy -= {"hypothesis"}  # tests import these, and for its sake

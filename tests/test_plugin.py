@@ -201,9 +201,10 @@ def test_marker(reinfer):
     ("marker", "told"),
     [
         ("reinfer(sed=5)", "*unexpected keyword argument 'sed'. The marker is @pytest.mark.reinfer(?, url=None*"),
-        ("reinfer(5)", "*takes keywords only*"),
+        ("reinfer(5)", "*by position, not by name. The marker is @pytest.mark.reinfer(?, url=None*"),
         ("reinfer(unknown_routes='ignore')", "*'fail' or 'allow', not 'ignore'*"),
         ("reinfer(url='acme')", "*starts with http*"),
+        ("reinfer(sleep='never')", "*'real' or 'clock', not 'never'. The marker is @pytest.mark.reinfer(?, url=None*"),
     ],
 )
 def test_a_marker_that_means_nothing_is_an_error(pytester: pytest.Pytester, marker: str, told: str) -> None:
@@ -231,7 +232,11 @@ def test_it(reinfer):
 
 
 def test_the_marker_and_the_fixtures_explain_themselves(pytester: pytest.Pytester) -> None:
-    pytester.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.reinfer(*, url=None, seed=None, *"])
+    markers = pytester.runpytest_inprocess("--markers").stdout
+    markers.fnmatch_lines(["@pytest.mark.reinfer(*, url=None, seed=None, *"])
+    markers.fnmatch_lines_random(
+        [f"@pytest.mark.reinfer_{name}(*" for name in ("fail", "budget", "sweep", "deny_each")]
+    )
     pytester.makepyfile("def test_it(reinfer): pass")
     listed = pytester.runpytest_inprocess("--fixtures").stdout
     listed.fnmatch_lines(["reinfer -- *", "    A fresh fake re:infer tenant: *"])
@@ -509,6 +514,103 @@ def test_the_guard_ends_with_the_session(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import socket\ndef test_it(): assert hasattr(socket.getaddrinfo, 'reinfer_link')")
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
     assert socket.getaddrinfo is before
+
+
+# ------------------------------------------------------------------------------------------------------- failures
+
+
+def test_markers_let_requests_fail_in_the_order_they_stand_in(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+from pytest_reinfer.faults import fail
+
+pytestmark = pytest.mark.reinfer_fail(500)
+
+def statuses(reinfer, number):
+    url = reinfer.url + "/api/v1/datasets"
+    return [requests.get(url, headers=reinfer.headers).status_code for _ in range(number)]
+
+@pytest.mark.reinfer_fail(503, times=2)
+@pytest.mark.reinfer_fail(fail(409).then(429))
+def test_it(reinfer):
+    assert statuses(reinfer, 6) == [500, 503, 503, 409, 429, 200]
+
+@pytest.mark.reinfer_fail(404, nth=3)
+def test_nth(reinfer):
+    assert statuses(reinfer, 4) == [500, 200, 404, 200]
+"""
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_a_failure_that_no_request_meets_fails_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+@pytest.mark.reinfer_fail(503)
+def test_it(reinfer): pass
+
+@pytest.mark.reinfer_fail(503, optional=True)
+def test_optional(reinfer): pass
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*fail(503)*"])
+
+
+@pytest.mark.parametrize("arguments", ["", "'nope'", "503, rout='x'", "503, route='x'", "200"])
+def test_a_failure_that_cannot_be_is_told_with_the_markers_help(pytester: pytest.Pytester, arguments: str) -> None:
+    pytester.makepyfile(f"import pytest\n@pytest.mark.reinfer_fail({arguments})\ndef test_it(reinfer): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*The marker is @pytest.mark.reinfer_fail(what, ?, times=1, *"])
+
+
+def test_failures_in_the_setup_of_all_tests_are_refused(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("def pytest_reinfer_setup(tenant): tenant.fail(503)")
+    pytester.makepyfile("def test_first(reinfer): pass\ndef test_second(reinfer): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*pytest_reinfer_setup put failures in force*fail(503)*reinfer_fail(503)*"])
+
+
+SLEEPS = """
+import time
+
+def test_it(reinfer):
+    time.sleep(3600)
+    assert reinfer.clock.sleeps
+"""
+
+
+def test_sleeping_is_led_to_the_clock_by_the_ini_and_the_marker(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_ini=SLEEPS,
+        test_marker=SLEEPS.replace("\ndef", "\nimport pytest\n@pytest.mark.reinfer(sleep='clock')\ndef"),
+    )
+    pytester.runpytest_inprocess("-o", "reinfer_sleep=clock", "test_ini.py").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("test_marker.py").assert_outcomes(passed=1)
+
+
+def test_sleeping_is_real_unless_asked_and_again_behind_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import time
+import pytest
+
+REAL = time.sleep
+
+@pytest.mark.reinfer(sleep="clock")
+def test_led(reinfer): assert time.sleep is not REAL
+
+def test_real(reinfer): assert time.sleep is REAL
+
+def test_without(): assert time.sleep is REAL
+"""
+    )
+    pytester.runpytest_inprocess("-p", "no:randomly").assert_outcomes(passed=3)
 
 
 # -------------------------------------------------------------------------------------------------- cost, company

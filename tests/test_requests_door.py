@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import http.server
 import io
 import json
-import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +13,12 @@ import requests
 import requests_mock
 import responses
 from conftest import in_threads
+from loopback import in_process, serving
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from pytest_reinfer import FakeTenant, RouteNotBuilt
-from pytest_reinfer.transports import requests as door
-from pytest_reinfer.wire import ConnectionCut, Place, Request, Response
+from pytest_reinfer.wire import Request, Response, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -230,6 +228,8 @@ def test_several_tenants_are_open_at_once_and_close_in_any_order() -> None:
 def test_of_two_tenants_at_one_url_the_later_answers(tenant: FakeTenant) -> None:
     with FakeTenant(seed=1) as later:
         assert requests.get(tenant.url + DATASETS, headers=later.headers).ok
+        assert requests.get(tenant.url + DATASETS, headers=later.headers, stream=True).ok
+    assert len(tenant.requests) == 0
     assert requests.get(tenant.url + DATASETS, headers=tenant.headers).ok
 
 
@@ -376,7 +376,8 @@ def test_a_mock_that_outlives_the_tenant_leaves_nothing_behind() -> None:
 
 # ------------------------------------------------------------------- retries: as from a real server doing the same
 
-Plan = list["Response | ConnectionCut"]
+Plan = list["Response | Trouble"]
+CUT = Trouble("connection_closed")
 OK = Response(200, {"Content-Type": "application/json"}, b'{"status":"ok"}')
 
 
@@ -385,68 +386,22 @@ def status(code: int, **headers: str) -> Response:
     return Response(code, {"Content-Type": "application/json", **named}, b'{"status":"error","message":"x"}')
 
 
-class Server(http.server.BaseHTTPRequestHandler):
-    """A real server on loopback that does what a plan says."""
-
-    protocol_version = "HTTP/1.1"
-    plan: Plan
-    asked: list[tuple[str, bytes]]
-
-    def do_any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.asked.append((self.command, body))
-        answer = self.plan.pop(0)
-        if isinstance(answer, ConnectionCut):
-            self.close_connection = True
-            return
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    do_GET = do_POST = do_PUT = do_any  # noqa: N815 -- names of http.server
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def for_real(plan: Plan, asked: list[tuple[str, bytes]]) -> Iterator[str]:
-    handler = type("Handler", (Server,), {"plan": plan, "asked": asked})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True  # a connection kept alive must not keep the test waiting
-        thread = threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@contextmanager
-def in_process(plan: Plan, asked: list[tuple[str, bytes]]) -> Iterator[str]:
+def as_planned(plan: Plan, asked: list[tuple[str, bytes]]) -> Callable[[Request], Response]:
     def answer(request: Request) -> Response:
         asked.append((request.method, request.body))
         now = plan.pop(0)
-        if isinstance(now, ConnectionCut):
+        if isinstance(now, Trouble):
             raise now
         return now
 
-    place = Place(answer, "/", "")
-    with ExitStack() as stack:
-        for each in door.doors(lambda url: place if url.startswith("http://tenant.example") else None):
-            stack.enter_context(each)
-        yield "http://tenant.example"
+    return answer
 
 
 RETRIES: dict[str, tuple[Any, Plan]] = {
     "no retry, an error": (0, [status(503)]),
-    "no retry, a cut": (0, [ConnectionCut()]),
-    "a count, cuts": (2, [ConnectionCut(), ConnectionCut(), OK]),
-    "a count, too many cuts": (1, [ConnectionCut(), ConnectionCut()]),
+    "no retry, a cut": (0, [CUT]),
+    "a count, cuts": (2, [CUT, CUT, OK]),
+    "a count, too many cuts": (1, [CUT, CUT]),
     "a count, an error": (2, [status(503)]),
     "statuses": (Retry(3, status_forcelist=[503]), [status(503), status(503), OK]),
     "statuses, other": (Retry(3, status_forcelist=[503]), [status(500)]),
@@ -455,12 +410,12 @@ RETRIES: dict[str, tuple[Any, Plan]] = {
         Retry(1, status_forcelist=[503], raise_on_status=False),
         [status(503), status(503)],
     ),
-    "statuses, then a cut": (Retry(3, status_forcelist=[503]), [status(503), ConnectionCut(), OK]),
-    "a cut, then statuses": (Retry(3, status_forcelist=[503]), [ConnectionCut(), status(503), OK]),
+    "statuses, then a cut": (Retry(3, status_forcelist=[503]), [status(503), CUT, OK]),
+    "a cut, then statuses": (Retry(3, status_forcelist=[503]), [CUT, status(503), OK]),
     "Retry-After": (Retry(3), [status(429, retry_after="0"), OK]),
     "Retry-After, not respected": (Retry(3, respect_retry_after_header=False), [status(429, retry_after="0")]),
     "Retry-After, of a 500": (Retry(3), [status(500, retry_after="0")]),
-    "no reads": (Retry(3, read=0), [ConnectionCut()]),
+    "no reads": (Retry(3, read=0), [CUT]),
     "other limit": (Retry(3, status=1, status_forcelist=[503]), [status(503), status(503)]),
 }
 
@@ -475,12 +430,12 @@ def test_a_retry_does_what_it_does_on_a_network(
     stream: bool,  # noqa: FBT001 -- a parameter
 ) -> None:
     outcomes = []
-    for world in (for_real, in_process):
+    for world in (serving, in_process):
         asked: list[tuple[str, bytes]] = []
         if method == "POST":  # which urllib3 retries only if it is told to
             plan = [plan[0]]
         left = list(plan)
-        with world(left, asked) as url, requests.Session() as session:
+        with world(as_planned(left, asked)) as url, requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=retries))
             try:
                 response = session.request(method, url, data=b"body", stream=stream)
@@ -498,7 +453,7 @@ def test_a_retry_does_what_it_does_on_a_network(
 
 def test_a_cut_connection_is_the_clients_own_error_in_its_own_words(tenant: FakeTenant) -> None:
     with (
-        in_process([ConnectionCut()], []) as url,
+        in_process(as_planned([CUT], [])) as url,
         pytest.raises(requests.ConnectionError, match="Remote end closed connection without response"),
     ):
         requests.get(url)
@@ -506,15 +461,15 @@ def test_a_cut_connection_is_the_clients_own_error_in_its_own_words(tenant: Fake
 
 def test_a_body_in_gzip_is_decoded_where_it_is_streamed() -> None:
     packed = Response(200, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, gzip.compress(b"{}"))
-    with in_process([packed], []) as url:
+    with in_process(as_planned([packed], [])) as url:
         assert requests.get(url, stream=True).content == b"{}"
 
 
 @pytest.mark.parametrize("start", [0, 2])
 def test_a_file_is_sent_again_as_often_as_a_retry_wants_it(start: int) -> None:
-    for world in (for_real, in_process):
+    for world in (serving, in_process):
         asked: list[tuple[str, bytes]] = []
-        with world([status(503), status(503), OK], asked) as url, requests.Session() as session:
+        with world(as_planned([status(503), status(503), OK], asked)) as url, requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=Retry(3, status_forcelist=[503])))
             file = io.BytesIO(b"--body")
             file.seek(start)
@@ -532,6 +487,43 @@ def test_an_adapter_may_add_the_token(tenant: FakeTenant) -> None:
     assert session.get(tenant.url + DATASETS).status_code == 200
     assert session.get(tenant.url + DATASETS, stream=True).status_code == 200
     assert len(tenant.requests) == 2
+
+
+def test_an_adapter_that_pools_by_itself_reaches_the_tenant(tenant: FakeTenant) -> None:
+    class ByAddress(HTTPAdapter):
+        def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
+            return self.poolmanager.connection_from_url("https://127.0.0.1:9")
+
+    session = requests.Session()
+    session.mount("https://", ByAddress())
+    assert session.get(tenant.url + DATASETS, headers=tenant.headers).status_code == 200
+
+
+def test_a_proxy_of_the_environment_is_not_asked(tenant: FakeTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    for stream in (False, True):
+        assert requests.get(tenant.url + DATASETS, headers=tenant.headers, stream=stream).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_adapter_may_send_requests_of_its_own_meanwhile(
+    tenant: FakeTenant,
+    stream: bool,  # noqa: FBT001 -- a parameter
+) -> None:
+    told: list[bytes] = []
+
+    class Asking(HTTPAdapter):
+        def add_headers(self, request: Any, **_: Any) -> None:
+            told.append(requests.get(elsewhere, timeout=5).content)
+            told.append(requests.get(tenant.url + DATASETS, stream=stream).content)
+            request.headers.update(tenant.headers)
+
+    with serving(lambda _: OK) as elsewhere, requests.Session() as session:
+        session.mount("https://", Asking())
+        assert session.get(tenant.url + DATASETS, stream=stream).json()["datasets"] == []
+    assert told[0] == OK.body
+    assert json.loads(told[1])["status"] == "error"
+    assert [each.status for each in tenant.requests] == [401, 200]
 
 
 def test_retries_can_be_counted_on_a_response_and_are_named_in_an_error(tenant: FakeTenant) -> None:

@@ -31,7 +31,7 @@ CONSTRAINTS = {
 }
 ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly"}
-OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour"}
+OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch"}
 OF_API = {"x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-behaviour"}
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 
@@ -249,7 +249,9 @@ def test_no_refusal_and_failure_share_a_name() -> None:
 @pytest.mark.parametrize("failure", load("api.json")["x-failures"])
 def test_a_failure_is_a_whole_answer_that_is_no_success(failure: str) -> None:
     entry = load("api.json")["x-failures"][failure]
-    assert set(entry) == {"status", "headers", "body", "when", "evidence"}
+    assert set(entry) - {"leads_to"} == {"status", "headers", "body", "when", "evidence"}
+    assert ("Location" in entry["headers"]) == ("leads_to" in entry)
+    assert entry.get("leads_to", failure) in load("api.json")["x-failures"]
     assert entry["status"] >= 429 or '"status":"ok"}' not in entry["body"]
 
 
@@ -296,6 +298,12 @@ def test_a_route_answers_ok(name: str) -> None:
 def test_a_route_takes_no_unknown_key_in_its_body(name: str) -> None:
     body = load(name)["properties"].get("body", {"additionalProperties": False})
     assert body["additionalProperties"] is False
+
+
+@each_route
+def test_the_batch_of_a_route_is_a_list_that_its_body_must_have(name: str) -> None:
+    batch, body = load(name).get("x-batch"), load(name)["properties"].get("body", {})
+    assert batch is None or (batch in body["required"] and body["properties"][batch]["type"] == "array")
 
 
 def test_a_route_is_either_built_or_not() -> None:

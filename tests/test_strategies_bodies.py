@@ -16,7 +16,12 @@ from pytest_reinfer import FakeTenant, contract, strategies
 
 URL = "/api/v1/datasets/acme/support"
 quiet = settings(database=None, derandomize=True, deadline=None)
-ROUTES = {"create_dataset": ("PUT", URL), "update_dataset": ("POST", URL), "export_dataset": ("POST", URL + "/export")}
+ROUTES = {
+    "create_dataset": ("PUT", URL),
+    "update_dataset": ("POST", URL),
+    "export_dataset": ("POST", URL + "/export"),
+    "sync_comments": ("POST", "/api/v1/sources/acme/support/sync"),
+}
 
 
 def ready(route: str) -> FakeTenant:
@@ -33,6 +38,7 @@ def test_every_drawn_request_is_taken_by_any_tenant(route: str) -> None:
         "create_dataset": strategies.create_dataset_requests(),
         "update_dataset": strategies.update_dataset_requests(),
         "export_dataset": strategies.export_requests(),
+        "sync_comments": strategies.sync_requests(),
     }
 
     @quiet
@@ -46,6 +52,9 @@ def test_every_drawn_request_is_taken_by_any_tenant(route: str) -> None:
                 name: value for name, value in body["dataset"].items() if not name.startswith(("label_", "entity_"))
             }
             assert answer.json["dataset"] | kept == answer.json["dataset"]
+        if route == "sync_comments":
+            assert answer.json["new"] == len(body["comments"])
+            assert ask(tenant, *ROUTES[route], body).json["unchanged"] == len(body["comments"])
 
     is_taken()
 
@@ -66,7 +75,7 @@ def test_every_violation_is_refused_as_it_announces_by_the_schema_and_by_the_fak
 
     is_refused()
     assert everything(tenant) == before
-    assert len(rules) > {"create_dataset": 55, "update_dataset": 35, "export_dataset": 18}[route]
+    assert len(rules) > {"create_dataset": 55, "update_dataset": 35, "export_dataset": 18, "sync_comments": 45}[route]
 
 
 def test_a_violation_says_which_rule_is_broken() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import datasets
+from pytest_reinfer.handlers import comments, datasets
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -27,5 +27,6 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         datasets.delete_dataset,
         datasets.delete_dataset_by_id,
         datasets.export_dataset,
+        comments.sync_comments,
     )
 }

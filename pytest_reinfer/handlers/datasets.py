@@ -94,11 +94,12 @@ def export_dataset(call: Call) -> JSON:
     dataset = _named(call)
     order_by, limit = asked["order_by"], int(asked["limit"])
     after = export.position(tenant, dataset, asked["continuation"]) if "continuation" in asked else None
+    seen = tenant.seen()
     if "comment_uids" in asked:
-        rows = export.pick(tenant, dataset, asked["comment_uids"], order_by, after)
+        rows = export.pick(seen, dataset, asked["comment_uids"], order_by, after)
     else:
         rows = export.select(
-            tenant,
+            seen,
             dataset,
             order_by=order_by,
             low=_bound(asked, "from"),
@@ -107,7 +108,7 @@ def export_dataset(call: Call) -> JSON:
             after=after,
             most=limit + 1,
         )
-    page: JSON = {"comments": export.entries(tenant, dataset, rows[:limit])}
+    page: JSON = {"comments": export.entries(seen, dataset, rows[:limit])}
     if len(rows) > limit:
         page["continuation"] = export.continuation(tenant, dataset, rows[limit - 1], order_by)
     return page

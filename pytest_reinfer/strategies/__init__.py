@@ -10,6 +10,7 @@ from pytest_reinfer.strategies.bodies import (
     errors,
     export_requests,
     invalid,
+    sync_requests,
     update_dataset_requests,
 )
 from pytest_reinfer.strategies.objects import annotations_ as annotations
@@ -37,6 +38,7 @@ from pytest_reinfer.strategies.objects import (
     user_properties,
 )
 from pytest_reinfer.strategies.parts import absent
+from pytest_reinfer.strategies.plans import fault_plans
 from pytest_reinfer.strategies.tenants import plain_comments, tenants
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ __all__ = [
     "export_pages",
     "export_requests",
     "exported_comments",
+    "fault_plans",
     "from_schema",
     "ids",
     "invalid",
@@ -71,6 +74,7 @@ __all__ = [
     "predictions",
     "sources",
     "stamps",
+    "sync_requests",
     "tenants",
     "texts",
     "timestamps",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -12,7 +13,7 @@ from pytest_reinfer import contract
 from pytest_reinfer.handlers.datasets import EXCLUSIVE
 from pytest_reinfer.stamps import moment
 from pytest_reinfer.strategies import tables
-from pytest_reinfer.strategies.objects import checked, strategy
+from pytest_reinfer.strategies.objects import MESSAGE, UPLOAD, checked, comments, strategy
 from pytest_reinfer.strategies.parts import (
     Part,
     absent,
@@ -24,6 +25,7 @@ from pytest_reinfer.strategies.parts import (
     named,
     object_of,
     part_of,
+    pinned,
     row_of,
     text,
 )
@@ -147,6 +149,38 @@ def _legal(body: JSON, pins: Iterable[str]) -> JSON:
     return body
 
 
+def sync_requests(**fields: Any) -> SearchStrategy[Any]:
+    """A body that uploads comments: none, up to four of which each is drawn whole, or with those a longer batch.
+
+    fields: of each comment, to be pinned. No two comments have one id, unless `id` is pinned.
+    """
+    __tracebackhide__ = True
+    pins = checked("sync_requests", UPLOAD, fields)
+    sizes = (*range(2, 48), 64, 100, 128, 129, 256, 512, 1024, contract.node(SYNC)["maxItems"])
+    parts = {
+        "comments": array_of(pinned(comments(form="upload", **pins)), 4),
+        "size": row_of(tables.shares((202, [0]), (53, sizes), (1, sizes[-1:]))),
+    }
+    return strategy("sync_requests", an_object(parts, {}, parts), lambda made: _batch(**made, pins=pins))
+
+
+SYNC: Final = "routes/sync_comments.json#/properties/body/properties/comments"
+
+
+def _batch(comments: list[JSON], size: int, pins: Iterable[str]) -> JSON:
+    """A batch of these comments, filled up to a size with small ones that have what is pinned."""
+    if comments:
+        same = {name: comments[0][name] for name in pins if name in comments[0]}
+        small = encode({**simplest(UPLOAD), "messages": [simplest(MESSAGE)], **same})
+        comments += [json.loads(small) for _ in range(len(comments), size)]
+    taken: set[str] = set()
+    for number, comment in enumerate(comments):
+        if comment["id"] in taken and "id" not in pins:
+            comment["id"] = f"{comment['id'][:1000]}.{number}"
+        taken.add(comment["id"])
+    return {"comments": comments}
+
+
 # ---------------------------------------------------------------------------------------------------------- violations
 
 
@@ -177,14 +211,20 @@ def invalid(route: str) -> SearchStrategy[Invalid]:
         "create_dataset": create_dataset_requests,
         "update_dataset": update_dataset_requests,
         "export_dataset": export_requests,
+        "sync_comments": lambda: sync_requests().filter(lambda body: len(body["comments"]) <= FEW),
     }
     valid = requests[route]() if route in requests else strategy(route, part_of(ref))
     rules: dict[tuple[str, str], list[Violation]] = {}
     for violation in violations(ref):
         if violation.place == "$" and violation.apply(simplest(ref)) is None:
             continue  # what client libraries take for no body at all
+        if violation.rule == "maxItems" and violation.limit > MANY:
+            continue  # a list of which it takes seconds to say that it is too long
         rules.setdefault((violation.place, violation.rule), []).append(violation)
     return broken(Rules(route, ref, valid, list(rules.values())))
+
+
+FEW, MANY = 128, 10_000  # how many comments a broken batch has at most, and how many items a list that is too long
 
 
 class Rules(NamedTuple):
@@ -242,10 +282,11 @@ def errors(*names: str) -> SearchStrategy[ErrorResponse]:
     """Answers that are no success: refusals of the API, its failures, and those of what stands before it.
 
     names: of `x-errors` and `x-failures` in `schemas/api.json`, such as "forbidden" or "html_bad_gateway"; all of them
-        by default.
+        by default, but a redirect, which is no answer by itself.
     """
     __tracebackhide__ = True
-    every = (*contract.convention("x-failures"), *contract.convention("x-errors"))
+    whole = (name for name, failure in contract.convention("x-failures").items() if "leads_to" not in failure)
+    every = (*whole, *contract.convention("x-errors"))
     return strategy("errors", _named("errors", names, every), lambda made: _error(**made))
 
 

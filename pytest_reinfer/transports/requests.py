@@ -1,4 +1,4 @@
-"""The door for `requests`, built on `responses`.
+"""The door for `requests` and `urllib3`, built on `responses`.
 
 A tenant's door is a `RequestsMock` that asks the tenant where others look for a stub, and hands everything else on to
 whatever was there before: the network, or another mock. Further replacements let a tenant be found under mocks that
@@ -6,9 +6,8 @@ are started inside it: a `responses` or `requests-mock` of the test's own gets w
 gets the rest of its own URLs.
 
 What `requests` does with an answer stays its own work. A plain answer becomes a `requests.Response` here, at a third of
-the price; wherever more than that is at stake (a `Retry` that has something to say, a stream, a cut connection, an
-adapter with ways of its own) the real `HTTPAdapter.send` runs over urllib3's real retry loop, with a pool that asks
-the tenant in the place of a socket.
+the price; wherever more than that is at stake (a `Retry` that has something to say, a stream, trouble on the wire, an
+adapter with ways of its own) the real `HTTPAdapter.send` runs over urllib3, and so over the door for `urllib3`.
 """
 
 from __future__ import annotations
@@ -25,24 +24,26 @@ import responses
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from urllib3 import HTTPResponse
 
 from pytest_reinfer.patching import Link, Replaced
-from pytest_reinfer.wire import ConnectionCut, Request, Response
+from pytest_reinfer.transports import urllib3
+from pytest_reinfer.transports.urllib3 import Handed, asked, sent, text
+from pytest_reinfer.wire import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_reinfer.wire import Place
-
-    Locate = Callable[[str], Place | None]
+    from pytest_reinfer.transports.urllib3 import Locate
+    from pytest_reinfer.wire import Place, Trouble
 
 
 class Door(responses.RequestsMock):
     """Leads a request that is a tenant's to the tenant."""
 
-    def __init__(self) -> None:
+    def __init__(self, handed: Handed) -> None:
         super().__init__(assert_all_requests_are_fired=False)
+        self._handed = handed
 
     def _on_request(  # type: ignore[override] # it is told the place, and has no stubs to look through
         self,
@@ -56,10 +57,10 @@ class Door(responses.RequestsMock):
         """Send a request through an adapter to its place at a tenant."""
         if kwargs.get("stream") or not _is_stock(type(adapter)):  # type: ignore[arg-type] # a class has a hash
             return self._send_for_real(adapter, request, place, None, **kwargs)
-        headers = {name: _text(value) for name, value in request.headers.lower_items()}
+        headers = {name: text(value) for name, value in request.headers.lower_items()}
         start = _position(request.body)
-        body = _bytes(request.body)
-        first = _asked(place, Request(str(request.method), place.path, place.query, headers, body))
+        body = sent(request.body)
+        first = asked(place, Request(str(request.method), place.path, place.query, headers, body))
         if isinstance(first, Response) and not _is_retried(adapter, request, first):
             return _response(adapter, request, first)
         if start is not None:  # urllib3 rewinds to where it finds a file
@@ -71,39 +72,12 @@ class Door(responses.RequestsMock):
         adapter: HTTPAdapter,
         request: requests.PreparedRequest,
         place: Place,
-        first: Response | ConnectionCut | None,
+        first: Response | Trouble | None,
         **kwargs: Any,
     ) -> requests.Response:
-        """Run the adapter's own `send`, on a pool without sockets; the first attempt may have its answer already."""
-        twin = object.__new__(type(adapter))  # the adapter itself belongs to other threads too
-        twin.__dict__.update(adapter.__dict__)
-        pool = _pool(place, request, first)
-        vars(twin)["get_connection_with_tls_context"] = lambda *_args, **_kwargs: pool
-        response: requests.Response = responses._real_send(twin, request, **{**kwargs, "proxies": None})  # noqa: SLF001
-        vars(response)["connection"] = adapter
-        return response
-
-
-def _asked(place: Place, request: Request) -> Response | ConnectionCut:
-    try:
-        return place.answer(request)
-    except ConnectionCut as cut:
-        return cut
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-def _bytes(body: Any) -> bytes:
-    """The bytes that urllib3 would send for a body."""
-    if body is None:
-        return b""
-    if isinstance(body, str):
-        return body.encode()
-    if hasattr(body, "read"):
-        return _bytes(body.read())
-    return bytes(body) if isinstance(body, (bytes, bytearray, memoryview)) else b"".join(map(_bytes, body))
+        """Run the adapter's own `send` over urllib3; the first attempt may have its answer already."""
+        with self._handed.over(place, first):
+            return responses._real_send(adapter, request, **{**kwargs, "proxies": None})  # noqa: SLF001
 
 
 def _position(body: Any) -> int | None:
@@ -161,70 +135,37 @@ class _DrainedRaw:
 
     @cached_property
     def _made(self) -> HTTPResponse:
-        return _raw(self._answer, self._request, b"", retries=self._retries)
+        drained = BytesIO()
+        drained.close()
+        return HTTPResponse(
+            body=drained,
+            headers=self._answer.headers,
+            status=self._answer.status,
+            version=11,
+            reason=http.client.responses.get(self._answer.status, ""),
+            preload_content=False,
+            request_method=self._request.method,
+            retries=self._retries,
+        )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._made, name)
 
 
-class _Body(BytesIO):
-    """The bytes of an answer, at an end where a body from a socket is: urllib3 reads a stream until it is closed."""
-
-    def isclosed(self) -> bool:
-        return self.closed or self.tell() == self.getbuffer().nbytes
-
-
-def _raw(answer: Response, request: requests.PreparedRequest, body: bytes, **kwargs: Any) -> HTTPResponse:
-    return HTTPResponse(
-        body=_Body(body),
-        headers=answer.headers,
-        status=answer.status,
-        version=11,
-        reason=http.client.responses.get(answer.status),
-        preload_content=False,
-        request_method=request.method,
-        **kwargs,
-    )
-
-
-def _pool(
-    place: Place, request: requests.PreparedRequest, first: Response | ConnectionCut | None
-) -> HTTPConnectionPool:
-    """A connection pool of urllib3's, with its retry loop, that asks the tenant where others open a socket."""
-    parts = requests.compat.urlparse(str(request.url))
-    answers = [] if first is None else [first]
-    kind: type[HTTPConnectionPool] = HTTPSConnectionPool if parts.scheme == "https" else HTTPConnectionPool
-
-    class Pool(kind):  # type: ignore[misc, valid-type] # urllib3 has two, one per scheme
-        def _make_request(
-            self, _conn: Any, method: str, _url: str, body: Any = None, headers: Any = None, **kwargs: Any
-        ) -> HTTPResponse:
-            if answers:
-                answer = answers.pop()
-            else:
-                sent = {name.lower(): _text(value) for name, value in (headers or {}).items()}
-                answer = _asked(place, Request(method, place.path, place.query, sent, _bytes(body)))
-            if isinstance(answer, ConnectionCut):
-                raise http.client.RemoteDisconnected("Remote end closed connection without response")
-            return _raw(answer, request, answer.body, retries=kwargs.get("retries"), decode_content=False)
-
-    Pool.__name__ = kind.__name__  # it stands in the messages of urllib3
-    return Pool(parts.hostname, parts.port or kind.ConnectionCls.default_port)
-
-
 # ------------------------------------------------------------------------------------------------- the replacements
 
 
-def _send(locate: Locate) -> Callable[[Link], Callable[..., Any]]:
+def _send(locate: Locate, handed: Handed) -> Callable[[Link], Callable[..., Any]]:
     """`HTTPAdapter.send`, for a tenant's URLs the tenant."""
 
     def make(link: Link) -> Callable[..., Any]:
-        serve = Door().unbound_on_send()
+        serve = Door(handed).unbound_on_send()
 
         def send(adapter: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
             place = locate(str(request.url)) if link.open else None
             if place is None:
-                return link.previous(adapter, request, *args, **kwargs)
+                with handed.over(None, None):  # an adapter may send it inside of one of the tenant's
+                    return link.previous(adapter, request, *args, **kwargs)
             return serve(adapter, request, *args, place=place, **kwargs)
 
         return send
@@ -236,11 +177,11 @@ class _NoStub(Exception):
     """A mock of the test's own has no stub for a request that is a tenant's."""
 
 
-def _on_request(locate: Locate) -> Callable[[Link], Callable[..., Any]]:
+def _on_request(locate: Locate, handed: Handed) -> Callable[[Link], Callable[..., Any]]:
     """What any other `RequestsMock` does with a request: its stubs first, then the tenant."""
 
     def make(link: Link) -> Callable[..., Any]:
-        door = Door()
+        door = Door(handed)
 
         def on_request(
             mock: responses.RequestsMock, adapter: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any
@@ -311,10 +252,12 @@ def _requests_mock() -> Any:
 
 
 def doors(locate: Locate) -> list[Replaced]:
-    """What leads `requests`, while it is open, to the places that `locate` finds for URLs."""
+    """What leads `requests` and `urllib3`, while it is open, to the places that `locate` finds for URLs."""
+    handed = Handed()
     found = [
-        Replaced(HTTPAdapter, "send", _send(locate)),
-        Replaced(responses.RequestsMock, "_on_request", _on_request(locate)),
+        *urllib3.doors(locate, handed),
+        Replaced(HTTPAdapter, "send", _send(locate, handed)),
+        Replaced(responses.RequestsMock, "_on_request", _on_request(locate, handed)),
         Replaced(responses.RequestsMock, "_find_match", _find_match(locate)),
     ]
     mocks = _requests_mock()

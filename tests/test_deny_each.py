@@ -1,0 +1,193 @@
+"""The marker `reinfer_deny_each`: a test, and then the same test without each permission that it uses."""
+
+from __future__ import annotations
+
+import pytest
+
+import pytest_reinfer.reruns  # noqa: F401 -- a session inside this one would forget it
+
+HEAD = """
+import logging, sys
+import pytest, requests
+
+def ask(tenant, path="", method="GET"):
+    url = tenant.url + "/api/v1/datasets/acme/support" + path
+    return requests.request(method, url, json={} if method == "POST" else None, headers=tenant.headers, timeout=5)
+
+@pytest.fixture(autouse=True)
+def seeded(reinfer):
+    reinfer.add_dataset("acme/support", comments=3)
+
+pytestmark = pytest.mark.reinfer_deny_each
+"""
+GOOD = "*test_it: 1 run: one per permission"
+WRONG = "*test_it: 1 run: one per permission; 1 wrong: View labels"
+
+
+@pytest.fixture(autouse=True)
+def _plain_session(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini(
+        "[pytest]\nfilterwarnings =\n  error\n  ignore::pytest.PytestAssertRewriteWarning\n"
+        "addopts = -p pytest_reinfer.plugin -p no:cacheprovider --strict-markers"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "ask(reinfer).raise_for_status()",
+        "assert ask(reinfer).status_code == 200",
+        "if not ask(reinfer).ok: raise RuntimeError(ask(reinfer).json()['message'])",
+        "if not ask(reinfer).ok: sys.exit('403 Forbidden')",
+        "if not ask(reinfer).ok: print('403 Forbidden'); raise KeyError",
+        "if not ask(reinfer).ok: print('status 403', file=sys.stderr); raise KeyError",
+        "if not ask(reinfer).ok: logging.error('refused: %s', 403); raise KeyError",
+        "try: ask(reinfer).raise_for_status()\n    except Exception as error: raise KeyError from error",
+        "try: ask(reinfer).raise_for_status()\n    except Exception: raise KeyError",
+        "try: ask(reinfer).raise_for_status()\n    except Exception as error: raise ExceptionGroup('two', [error])",
+        "if not ask(reinfer).ok: error = KeyError(); error.add_note('the server said 403'); raise error",
+    ],
+)
+def test_a_test_that_fails_and_tells_the_refusal_passes(pytester: pytest.Pytester, body: str) -> None:
+    pytester.makepyfile(HEAD + f"def test_it(reinfer):\n    {body}\n")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([GOOD])
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("ask(reinfer)", "it ran to its end as if nothing had been refused"),
+        ("ask(reinfer).json()['dataset']", "it failed and did not tell the refusal: KeyError: 'dataset'"),
+        ("if not ask(reinfer).ok: raise KeyError(4031)", "it failed and did not tell the refusal: KeyError: 4031"),
+        ("if not ask(reinfer).ok: pytest.skip('403')", "it was skipped, and so did not tell the refusal"),
+        (
+            "try: ask(reinfer).raise_for_status()\n    except Exception: raise KeyError('x') from None",
+            "it failed and did not tell the refusal: KeyError: 'x'",
+        ),
+    ],
+)
+def test_a_test_that_swallows_the_refusal_or_does_not_tell_it_fails(
+    pytester: pytest.Pytester, body: str, told: str
+) -> None:
+    pytester.makepyfile(HEAD + f"def test_it(reinfer):\n    print('before')\n    {body}  # not a word of 403\n")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*reinfer deny each*",
+            "1 run: one per permission; 1 wrong: View labels",
+            f"  View labels: {told}",
+            '  reinfer.revoke("View labels")',
+            WRONG,
+        ]
+    )
+
+
+def test_each_permission_is_told_and_the_first_wrong_run_is_shown(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+def test_it(reinfer):
+    ask(reinfer).raise_for_status()
+    requests.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers)
+    comments = ask(reinfer, "/export", "POST").json()["comments"]
+    assert len(comments) == 3
+    ask(reinfer, "", "DELETE")
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            ">*comments = ask(reinfer*",
+            "E*KeyError: 'comments'",
+            "3 runs: one per permission; 2 wrong: Export datasets, Datasets admin",
+            "  View labels: right, it failed and told the refusal",
+            "  Export datasets: it failed and did not tell the refusal: KeyError: 'comments'",
+            "  Datasets admin: it ran to its end as if nothing had been refused",
+            '  reinfer.revoke("Export datasets")',
+        ]
+    )
+
+
+def test_the_printed_line_does_the_same_in_a_test(pytester: pytest.Pytester) -> None:
+    lines = 'def test_it(reinfer):\n    reinfer.revoke("View labels")\n    ask(reinfer).json()["dataset"]\n'
+    pytester.makepyfile(HEAD.replace("pytestmark", "_") + lines)
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*KeyError: 'dataset'"])
+
+
+def test_where_the_service_refuses_nobody_and_tells_less_there_is_nothing_to_tell(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+def test_it(reinfer):
+    found = requests.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers).json()["datasets"]
+    print(f"FOUND {len(found)}")
+"""
+    )
+    result = pytester.runpytest_inprocess("-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*FOUND 1", "*FOUND 0", GOOD])
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ("def test_it(): pass", "*asked the tenant for nothing that needs a permission*"),
+        ("@pytest.mark.reinfer_deny_each('View labels')\ndef test_it(reinfer): ask(reinfer)", "*takes no arguments*"),
+    ],
+)
+def test_a_test_in_which_nothing_can_be_denied_is_refused(pytester: pytest.Pytester, test: str, told: str) -> None:
+    pytester.makepyfile(HEAD + test)
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([told])
+
+
+def test_a_test_without_the_fixture_is_refused(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("import pytest\n@pytest.mark.reinfer_deny_each\ndef test_it(): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*reinfer_deny_each is about the tenant of the fixture `reinfer`*"])
+
+
+def test_a_test_that_fails_as_it_is_is_denied_nothing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HEAD + "def test_it(reinfer):\n    ask(reinfer)\n    assert 1 == 2\n")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*assert 1 == 2*", "*no permission denied: the test does not pass as it is"])
+
+
+def test_a_refusal_in_a_fixture_may_be_told_there(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.fixture
+def client(reinfer, seeded):
+    ask(reinfer).raise_for_status()
+
+def test_it(client): pass
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([GOOD])
+
+
+def test_the_debugger_is_not_opened_by_refusals(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HEAD + "def test_it(reinfer): ask(reinfer).raise_for_status()")
+    result = pytester.runpytest_inprocess("--pdb")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*test_it: no permission denied: with --pdb *"])
+
+
+def test_a_known_swallower_may_be_expected_to_fail(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HEAD + "@pytest.mark.xfail(strict=True)\ndef test_it(reinfer): ask(reinfer)")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(xfailed=1)
+    result.stdout.fnmatch_lines([WRONG])

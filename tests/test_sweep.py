@@ -1,0 +1,440 @@
+"""The marker `reinfer_sweep`: a test, and then the same test with each of its requests failing in each way."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import hypothesis  # noqa: F401 -- as what follows
+import pytest
+
+import pytest_reinfer.clock
+import pytest_reinfer.reruns  # noqa: F401 -- a session inside this one would forget it
+
+HEAD = """
+import pytest, requests
+from pytest_reinfer.faults import fail
+
+def get(reinfer, path="/api/v1/datasets"):
+    return requests.get(reinfer.url + path, headers=reinfer.headers, timeout=5)
+
+def patient(reinfer, path="/api/v1/datasets"):
+    for _ in range(3):
+        try:
+            answer = get(reinfer, path)
+            if answer.ok:
+                return answer.json()
+        except requests.RequestException:
+            pass
+    raise TimeoutError
+"""
+
+
+@pytest.fixture(autouse=True)
+def _plain_session(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini(
+        "[pytest]\nfilterwarnings =\n  error\n  ignore::pytest.PytestAssertRewriteWarning\n"
+        "addopts = -p pytest_reinfer.plugin -p no:cacheprovider --strict-markers"
+    )
+
+
+TWO_OF_FIVE = """
+@pytest.mark.reinfer_sweep(409, 503)
+def test_it(reinfer):
+    print("asking")
+    patient(reinfer)
+    get(reinfer, "/api/v1/datasets")
+    assert get(reinfer).status_code != 503
+    patient(reinfer)
+    get(reinfer)
+"""
+
+
+def test_a_test_that_stands_every_failure_passes_and_tells_its_runs(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep
+def test_it(reinfer):
+    patient(reinfer)
+    patient(reinfer)
+"""
+    )
+    result = pytester.runpytest_inprocess("--junitxml=junit.xml")
+    result.assert_outcomes(passed=1)
+    total = "14 runs: 2 requests x 7 kinds"
+    result.stdout.fnmatch_lines(["*reinfer: tests run again with failures*", f"*test_it: {total}"])
+    suite = ET.parse(pytester.path / "junit.xml").getroot()[0]  # noqa: S314 -- pytest wrote it
+    assert suite.attrib["tests"] == "1"
+    properties = {found.attrib["name"]: found.attrib["value"] for found in suite.iter("property")}
+    assert properties == {"reinfer_sweep": total}
+
+
+def test_the_smallest_failing_pair_is_reported_with_the_lines_that_repeat_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_two=HEAD + TWO_OF_FIVE)
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            ">*assert get(reinfer).status_code != 503",
+            "*reinfer sweep*",
+            "10 runs: 5 requests x 2 kinds; 1 failed: 3:503",
+            "The smallest is 3:503: GET /api/v1/datasets -> 503 *",
+            "  pytest test_two.py::test_it --reinfer-sweep=3:503",
+            "  reinfer.fail(503, nth=3)",
+            "*test_it: 10 runs: 5 requests x 2 kinds; 1 failed: 3:503",
+        ]
+    )
+    assert result.stdout.str().count("asking") == 2  # in the source, and what the one run has printed
+
+
+def test_the_printed_lines_repeat_the_failure(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_two=HEAD
+        + TWO_OF_FIVE
+        + TWO_OF_FIVE.replace("test_it", "test_plain")
+        .replace("@pytest.mark.reinfer_sweep(409, 503)", "")
+        .replace('    print("asking")', "    reinfer.fail(503, nth=3)")
+    )
+    result = pytester.runpytest_inprocess("test_two.py::test_it", "--reinfer-sweep=3:503")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([">*assert get(reinfer).status_code != 503", "*test_it: 1 run: 3:503"])
+    pytester.runpytest_inprocess("test_two.py::test_it", "--reinfer-sweep=3:409").assert_outcomes(passed=1)
+    result = pytester.runpytest_inprocess("test_two.py::test_plain")
+    result.stdout.fnmatch_lines([">*assert get(reinfer).status_code != 503"])
+
+
+def test_a_pair_that_meets_no_request_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HEAD + TWO_OF_FIVE)
+    result = pytester.runpytest_inprocess("--reinfer-sweep=9:connection_reset")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*fail('connection_reset', nth=9)*"])
+
+
+@pytest.mark.parametrize("pair", ["409", "x:409", "0:409", "3:"])
+def test_a_pair_that_is_none_ends_the_session_at_once(pytester: pytest.Pytester, pair: str) -> None:
+    result = pytester.runpytest_inprocess(f"--reinfer-sweep={pair}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--reinfer-sweep*"])
+
+
+def test_a_test_that_fails_as_it_is_fails_as_ever_and_is_not_swept(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep
+def test_it(reinfer):
+    get(reinfer)
+    print("once")
+    assert 1 == 2
+"""
+    )
+    result = pytester.runpytest_inprocess("-s")
+    result.assert_outcomes(failed=1)
+    assert result.stdout.str().count("once\n") == 1
+    result.stdout.no_fnmatch_line("*reinfer sweep -*")
+    result.stdout.fnmatch_lines(["*test_it: no run with a failure: the test does not pass as it is"])
+
+
+def test_one_report_per_phase_is_logged_and_it_has_the_time_of_all_runs(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep(503)
+def test_it(reinfer):
+    for _ in range(4):
+        patient(reinfer)
+"""
+    )
+    record = pytester.inline_run()
+    reports = record.getreports("pytest_runtest_logreport")
+    assert [report.when for report in reports] == ["setup", "call", "teardown"]
+    assert len(record.getcalls("pytest_runtest_logstart")) == len(record.getcalls("pytest_runtest_logfinish")) == 1
+    calls = [call.call for call in record.getcalls("pytest_runtest_makereport") if call.call.when == "call"]
+    assert len(calls) == 5
+    assert reports[1].duration >= sum(call.duration for call in calls)
+
+
+def test_each_run_has_fixtures_and_a_tenant_of_its_own_and_shares_those_of_the_module(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+import logging, os
+
+@pytest.fixture(scope="module")
+def shared():
+    print("MODULE UP")
+    yield []
+    print("MODULE DOWN")
+
+@pytest.fixture(autouse=True)
+def own(reinfer):
+    print("OWN UP")
+    reinfer.add_dataset("acme/support")
+    yield
+    print("OWN DOWN")
+
+class Test:
+    @pytest.mark.parametrize("turn", [1])
+    @pytest.mark.reinfer_sweep(503)
+    def test_it(self, reinfer, shared, tmp_path, monkeypatch, caplog, capsys, turn, record_property):
+        record_property("turn", turn)
+        assert len(reinfer.datasets) == 1
+        assert "SEEN" not in os.environ
+        monkeypatch.setenv("SEEN", "1")
+        assert not hasattr(self, "seen")
+        self.seen = True
+        assert list(tmp_path.iterdir()) == []
+        (tmp_path / "seen").touch()
+        logging.warning("seen")
+        assert caplog.messages == ["seen"]
+        print("seen")
+        assert capsys.readouterr().out == "seen\\n"
+        shared.append(1)
+        patient(reinfer)
+        patient(reinfer)
+
+def test_behind(shared):
+    assert len(shared) == 3
+"""
+    )
+    result = pytester.runpytest_inprocess("-s", "-p", "no:randomly")
+    result.assert_outcomes(passed=2)
+    out = result.stdout.str()
+    assert (out.count("MODULE UP"), out.count("MODULE DOWN")) == (1, 1)
+    assert (out.count("OWN UP"), out.count("OWN DOWN")) == (4, 4)
+
+
+def test_kinds_may_be_plans_and_a_route_narrows_the_requests(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep(fail(429, retry_after=1), "html_bad_gateway", route="get_dataset")
+def test_it(reinfer):
+    reinfer.add_dataset("acme/support")
+    assert get(reinfer).ok
+    patient(reinfer, "/api/v1/datasets/acme/support")
+    assert get(reinfer, "/api/v1/datasets/acme/support").status_code != 429
+    assert get(reinfer).ok
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.stdout.fnmatch_lines(
+        [
+            "4 runs: 2 requests x 2 kinds; 1 failed: 2:fail(429, retry_after=1)",
+            "  pytest *::test_it --reinfer-sweep='2:fail(429, retry_after=1)'",
+            "  reinfer.fail(429, nth=2, route='get_dataset', retry_after=1)",
+        ]
+    )
+    result = pytester.runpytest_inprocess("--reinfer-sweep=2:fail(429, retry_after=1)")
+    result.assert_outcomes(failed=1)
+    pytester.runpytest_inprocess("--reinfer-sweep=1:fail(429, retry_after=1)").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("setting", [["--reinfer-sweep-max=3"], ["-o", "reinfer_sweep_max=3"]])
+def test_a_sweep_of_too_many_runs_is_cut_and_says_so(pytester: pytest.Pytester, setting: list[str]) -> None:
+    pytester.makepyfile(HEAD + TWO_OF_FIVE)
+    result = pytester.runpytest_inprocess(*setting)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*test_it: 3 runs: 5 requests x 2 kinds, CUT from 10 runs by reinfer_sweep_max*"])
+
+
+@pytest.mark.parametrize(
+    ("marker", "body", "told"),
+    [
+        ("reinfer_sweep(503)", "def test_it(): pass", "*fixture `reinfer`*does not use*"),
+        ("reinfer_sweep(503)", "def test_it(reinfer): pass", "*asked the tenant for nothing*"),
+        ("reinfer_sweep('nope')", "def test_it(reinfer): get(reinfer)", "*'nope'*@pytest.mark.reinfer_sweep(?kinds*"),
+        ("reinfer_sweep(200)", "def test_it(reinfer): get(reinfer)", "*200*reinfer_sweep(?kinds*"),
+        ("reinfer_sweep(rout='x')", "def test_it(reinfer): get(reinfer)", "*'rout'*reinfer_sweep(?kinds*"),
+        ("reinfer_sweep(route='x')", "def test_it(reinfer): get(reinfer)", "*No route*reinfer_sweep(?kinds*"),
+        ("reinfer_sweep(fail(409) | fail(503))", "def test_it(reinfer): get(reinfer)", "*a plan of one fault*"),
+        (
+            "reinfer_sweep",
+            "@given(st.just(1))\n@settings(database=None)\ndef test_it(reinfer, x): get(reinfer)",
+            "*fault_plans()*",
+        ),
+        (
+            "reinfer_sweep",
+            "def test_it(reinfer, subtests): get(reinfer)",
+            "*cannot run a test again that has subtests*",
+        ),
+        ("reinfer_sweep", "@pytest.mark.reinfer_deny_each\ndef test_it(reinfer): get(reinfer)", "*make two tests*"),
+    ],
+)
+def test_a_test_that_cannot_be_swept_is_refused(pytester: pytest.Pytester, marker: str, body: str, told: str) -> None:
+    head = "from hypothesis import given, settings, strategies as st\n" + HEAD
+    pytester.makepyfile(f"{head}\n@pytest.mark.{marker}\n{body}\n\ndef test_other(): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines([told])
+    assert "reruns.py" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("fixture", "outcomes"),
+    [
+        ("get(reinfer).raise_for_status()\n    yield", {"errors": 1}),
+        ("yield\n    get(reinfer).raise_for_status()", {"errors": 1, "passed": 1}),
+    ],
+)
+def test_a_run_that_fails_in_its_setup_or_teardown_has_failed(
+    pytester: pytest.Pytester, fixture: str, outcomes: dict[str, int]
+) -> None:
+    pytester.makepyfile(
+        HEAD
+        + f"""
+@pytest.fixture
+def client(reinfer):
+    {fixture}
+
+@pytest.mark.reinfer_sweep(503)
+def test_it(client): pass
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(**outcomes)
+    result.stdout.fnmatch_lines(["*503 Server Error*", "*1 run: 1 request x 1 kind; 1 failed: 1:503"])
+
+
+def test_skip_and_xfail_say_of_the_whole_sweep_what_they_say_of_a_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+pytestmark = pytest.mark.reinfer_sweep(503)
+
+@pytest.mark.skip
+def test_skipped(reinfer): raise AssertionError
+
+@pytest.mark.xfail(strict=True)
+def test_known_not_to_stand_it(reinfer): assert get(reinfer).ok
+
+@pytest.mark.xfail(strict=True)
+def test_wrongly_expected_to_fail(reinfer): patient(reinfer)
+
+def test_a_run_that_skips(reinfer):
+    if not get(reinfer).ok:
+        pytest.skip("down")
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(skipped=1, xfailed=1, failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["*XPASS(strict)*", "*test_a_run_that_skips: 1 run: 1 request x 1 kind, 1 skipped"],
+    )
+
+
+def test_the_session_may_stop_at_a_swept_test_and_end_its_fixtures(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.fixture(scope="module")
+def shared():
+    yield
+    raise RuntimeError("the module's end")
+
+@pytest.mark.reinfer_sweep(503)
+def test_it(reinfer, shared): assert get(reinfer).ok
+
+def test_behind(shared): pass
+"""
+    )
+    result = pytester.runpytest_inprocess("-x", "-p", "no:randomly")
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*the module's end*"])
+
+
+def test_the_end_of_what_only_a_swept_test_uses_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_a=HEAD
+        + """
+@pytest.fixture(scope="module")
+def shared():
+    yield
+    raise RuntimeError("the module's end")
+
+@pytest.mark.reinfer_sweep(503)
+def test_it(reinfer, shared): patient(reinfer)
+""",
+        test_b="def test_behind(): pass",
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*the module's end*", "*test_it: 1 run: 1 request x 1 kind"])
+
+
+def test_the_debugger_opens_at_the_first_run_that_fails_and_ends_the_sweep(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        debugger="""
+class Debugger:
+    quitting = False
+    def __init__(self, *args, **kwargs): pass
+    def reset(self): pass
+    def interaction(self, frame, trace): print("DEBUGGER")
+""",
+        test_it=HEAD
+        + """
+@pytest.mark.reinfer_sweep(409, 503)
+def test_it(reinfer): assert get(reinfer).ok
+""",
+    )
+    pytester.syspathinsert()
+    result = pytester.runpytest_inprocess("--pdb", "--pdbcls=debugger:Debugger")
+    result.assert_outcomes(failed=1)
+    assert result.stdout.str().count("DEBUGGER") == 1
+
+
+def test_sweeps_run_in_workers_and_are_told_together(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.reinfer_sweep(409, 503)
+def test_it(reinfer, turn):
+    patient(reinfer)
+    assert turn or get(reinfer).status_code != 503
+"""
+    )
+    result = pytester.runpytest_subprocess("-p", "xdist", "-n2")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["4 runs: 2 requests x 2 kinds; 1 failed: 2:503"])
+    result.stdout.fnmatch_lines_random(
+        ["*test_it?0?: 4 runs: *; 1 failed: 2:503", "*test_it?1?: 2 runs: *", "*test_it?2?: 2 runs: *"]
+    )
+
+
+def test_tests_of_a_unittest_class_and_coroutines_are_swept_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+import unittest
+
+class Test(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def _tenant(self, reinfer):
+        self.tenant = reinfer
+
+    def setUp(self):
+        self.seen = 0
+
+    @pytest.mark.reinfer_sweep(409, 503)
+    def test_it(self):
+        self.seen += 1
+        assert self.seen == 1
+        self.assertNotEqual(get(self.tenant).status_code, 503)
+
+@pytest.mark.anyio
+@pytest.mark.reinfer_sweep(409, 503)
+async def test_coroutine(reinfer, anyio_backend):
+    assert get(reinfer).status_code != 503
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "anyio.pytest_plugin", "-p", "no:randomly")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*test_it: 2 runs: *; 1 failed: 1:503", "*test_coroutine: 2 runs: *; 1 failed: 1:503"])
