@@ -41,6 +41,7 @@ LOST: Final = {
     "read_timeout": "timeout",
 }
 SLOW: Final = ("slow_answer", "slow_body")
+NETWORK: Final = (*UNREACHED, *LOST, *MID_BODY, *SLOW)
 LATEST: Final = 599  # statuses end here
 
 

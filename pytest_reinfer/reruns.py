@@ -199,7 +199,8 @@ def _swept(item: pytest.Item, base: Ran, pairs: list[Pair], total: str) -> Verdi
             smallest = smallest if failed else ran
             failed.append(pair)
             if item.config.getoption("usepdb", default=False):
-                break  # the debugger has shown it
+                total += ", ended by --pdb at the first that failed"
+                break
     total += f", {skipped} skipped" * bool(skipped)
     if not failed:
         return Verdict(base, total, seconds)
@@ -247,16 +248,19 @@ def _deny_each(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdic
     if item.config.getoption("usepdb", default=False):
         return Verdict(base, "no permission denied: with --pdb each refusal would open the debugger")
     seconds = base.reports[-2].duration
-    wrong, told = [], []
+    wrong, told, unrefused = [], [], 0
     for permission in permissions:
         ran = _run(item, methodcaller("revoke", permission))
         seconds += sum(report.duration for report in ran.reports)
-        problem = _problem(ran) if _was_refused(ran) else None
-        right = "right, it failed and told the refusal" if _was_refused(ran) else "nothing is refused without it"
+        refused = _was_refused(ran)
+        unrefused += not refused
+        problem = _problem(ran) if refused else None
+        right = "right, it failed and told the refusal" if refused else "nothing is refused without it"
         told.append(f"  {permission}: {problem or right}")
         if problem is not None:
             wrong.append((permission, ran, problem))
     total = f"{_count(permissions, 'run')}: one per permission"
+    total += f", {unrefused} in which nothing is refused" * bool(unrefused)
     first, reported, problem = wrong[0] if wrong else (None, base, None)
     if not wrong:
         return Verdict(base, total, seconds)

@@ -264,6 +264,15 @@ def test_what_a_client_waits_is_told_and_not_waited(kind: str, client: str) -> N
     assert waited == expected
 
 
+def test_a_client_without_a_timeout_is_told_by_the_system_that_nobody_is_there() -> None:
+    with (
+        loopback.in_process(first(Trouble("connect_timeout"))) as url,
+        pytest.raises(urllib3.exceptions.ConnectTimeoutError) as error,
+    ):
+        urllib3.PoolManager().request("GET", url, retries=False)
+    assert str(error.value.__cause__) == "[Errno 110] Connection timed out"
+
+
 @pytest.mark.parametrize("kind", ["silence", "silence in the body"])
 @pytest.mark.parametrize("client", ["requests", "stream", "urllib3", "Retry"])
 def test_a_client_that_would_wait_for_ever_is_told(kind: str, client: str) -> None:

@@ -384,6 +384,7 @@ def test_it(reinfer): assert get(reinfer).ok
     result = pytester.runpytest_inprocess("--pdb", "--pdbcls=debugger:Debugger")
     result.assert_outcomes(failed=1)
     assert result.stdout.str().count("DEBUGGER") == 1
+    result.stdout.fnmatch_lines(["*test_it: 2 runs: *, ended by --pdb at the first that failed; 1 failed: 1:409"])
 
 
 def test_sweeps_run_in_workers_and_are_told_together(pytester: pytest.Pytester) -> None:

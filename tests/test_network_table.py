@@ -1,0 +1,83 @@
+"""The table of the docs: what each client raises over each kind of failure, cell by cell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from pytest_reinfer import FakeTenant, faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAGE = Path(__file__).parent.parent / "docs" / "failure-on-demand.md"
+PATH = "/api/v1/datasets/acme/support/export"
+
+
+def by_requests(tenant: FakeTenant) -> None:
+    requests.post(tenant.url + PATH, json={}, headers=tenant.headers, timeout=5).json()
+
+
+def by_stream(tenant: FakeTenant) -> None:
+    with requests.post(tenant.url + PATH, json={}, headers=tenant.headers, timeout=5, stream=True) as response:
+        for _ in response.iter_content(64):
+            pass
+
+
+def by_retry(tenant: FakeTenant) -> None:
+    with requests.Session() as session:
+        session.mount("https://", HTTPAdapter(max_retries=Retry(2, allowed_methods=None, backoff_factor=0)))
+        session.post(tenant.url + PATH, json={}, headers=tenant.headers, timeout=5).json()
+
+
+def by_urllib3(tenant: FakeTenant) -> None:
+    with urllib3.PoolManager(retries=False, timeout=5) as pool:
+        pool.request("POST", tenant.url + PATH, json={}, headers=tenant.headers).json()
+
+
+CLIENTS: dict[str, Callable[[FakeTenant], None]] = {
+    "`requests`": by_requests,
+    "`stream=True`": by_stream,
+    "`Retry(2)`": by_retry,
+    "`urllib3`": by_urllib3,
+}
+
+
+def rows() -> dict[str, dict[str, str]]:
+    """The cells of the table, by kind and client."""
+    table = PAGE.read_text(encoding="utf-8").partition("<!-- network: ")[2].partition("<!-- end")[0]
+    lines = [re.split(r" *\| *", line.strip("| ")) for line in table.splitlines() if line.startswith("|")]
+    (_, *clients), _, *cells = lines
+    return {row[0].strip('`"'): dict(zip(clients, row[1:], strict=True)) for row in cells}
+
+
+def outcome(client: Callable[[FakeTenant], None], kind: str) -> str:
+    """What a client makes of a failure that does not end: its exception, or nothing, and how often it tried."""
+    with FakeTenant() as tenant:
+        tenant.add_dataset("acme/support", comments=9)
+        tenant.fail(kind, times=None)
+        told = "fine"
+        try:
+            client(tenant)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            told = f"`{type(error).__name__}`"
+        return told if tenant.asked == 1 else f"{told}, {tenant.asked} tries"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("kind", rows())
+def test_a_cell_of_the_table_is_what_happens(kind: str, client: str) -> None:
+    assert outcome(CLIENTS[client], kind) == rows()[kind][client]
+
+
+def test_the_table_has_every_failure_of_the_network_and_every_client() -> None:
+    named: dict[str, Any] = {name: kind for name, kind in faults.kinds().items() if name in faults.NETWORK}
+    assert set(rows()) == set(named) | set(faults.ALTERED)
+    assert all(set(cells) == set(CLIENTS) for cells in rows().values())
