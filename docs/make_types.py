@@ -25,6 +25,7 @@ OF_ROUTES = {
     "CreateDatasetRequest": "routes/create_dataset.json#/properties/body",
     "UpdateDatasetRequest": "routes/update_dataset.json#/properties/body",
     "ExportRequest": "routes/export_dataset.json#/properties/body",
+    "SyncRequest": "routes/sync_comments.json#/properties/body",
     "ExportPage": "routes/export_dataset.json#/properties/response",
 }
 # An object within another is called after both, as in LabelMetadata, unless it stands here.
@@ -58,6 +59,7 @@ STRATEGIES = {
     "PredictedLabel": "predicted_labels()",
     "Predictions": "predictions()",
     "Source": "sources()",
+    "SyncRequest": "sync_requests()",
     "UpdateDatasetRequest": "update_dataset_requests()",
 }
 

@@ -33,7 +33,7 @@ class _Known:
 def answer(tenant: Tenant, request: Request) -> Exchange:
     """Answer a request, changing the tenant as the service would; a refusal changes nothing.
 
-    Refusals come in this order: 401, 404 or 405 for the route, 403, 413, 400, 404 for the resource, 409 and 422.
+    Refusals come in this order: 401, 429, 404 or 405 for the route, 403, 413, 400, 404 for the resource, 409 and 422.
     Raises RouteNotBuilt for a route that the API has and the fake does not answer.
     """
     started = perf_counter()

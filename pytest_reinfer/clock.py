@@ -231,7 +231,7 @@ def _time_sleep(lead: _Lead) -> Make:
     def make(link: Link) -> Callable[..., Any]:
         def sleep(seconds: Any, /) -> None:
             __tracebackhide__ = True
-            followers = lead.followers() if link.open else []
+            followers = lead.followers()
             if not followers or not (isinstance(seconds, float) or hasattr(seconds, "__index__")):
                 link.previous(seconds)
                 return
@@ -251,7 +251,7 @@ def _asyncio_sleep(lead: _Lead) -> Make:
 
     def make(link: Link) -> Callable[..., Any]:
         async def sleep(delay: float, result: Any = None) -> Any:
-            followers = lead.followers() if link.open else []
+            followers = lead.followers()
             if not followers or delay <= 0 or not isfinite(delay):  # sleeping for ever is no waiting
                 return await link.previous(delay, result)
             loop = asyncio.get_running_loop()

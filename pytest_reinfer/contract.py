@@ -289,7 +289,7 @@ def _words(ref: str) -> jsonschema.protocols.Validator:
     from referencing import Registry  # noqa: PLC0415
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
-    own: Any = validators.extend(Draft202012Validator, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call] # theirs
+    own: Any = validators.extend(Draft202012Validator, {"uniqueItems": _unique_items, "items": _items})  # type: ignore[no-untyped-call] # theirs
 
     registry: Registry[Any] = Registry().with_resources(
         # Without its dialect: a schema that names it would be read by the library's own class.
@@ -298,6 +298,14 @@ def _words(ref: str) -> jsonschema.protocols.Validator:
     )
     words: jsonschema.protocols.Validator = own({"$ref": BASE + ref}, registry=registry)
     return words
+
+
+def _items(words: Any, schema: JSON, items: Any, _: object) -> Iterator[ValidationError]:
+    """What `jsonschema` says of the items of a list, without reading those that the quick validator finds right."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if not (name.endswith(".json") and valid(f"objects/{name}", item)):
+            yield from words.descend(item, schema, path=index)
 
 
 def _unique_items(_: object, wanted: bool, items: Any, __: object) -> Iterator[ValidationError]:  # noqa: FBT001

@@ -600,6 +600,13 @@ class ExportRequest(_ExportRequest):
     """How many comments a page holds at most."""
 
 
+class SyncRequest(TypedDict):
+    """The body of a request to `sync_comments`. One key, and the batch in it."""
+
+    comments: list[NewComment]
+    """The comments, whole."""
+
+
 class ExportPage(TypedDict):
     """The answer of `export_dataset`.
 
@@ -651,6 +658,7 @@ _STRATEGIES: dict[Any, Any] = {
     Project: lambda made: made.from_schema("objects/project.json"),
     Source: lambda made: made.sources(),
     Subject: lambda made: made.from_schema("objects/message.json#/properties/subject"),
+    SyncRequest: lambda made: made.sync_requests(),
     Text: lambda made: made.from_schema("objects/text.json"),
     UpdateDatasetRequest: lambda made: made.update_dataset_requests(),
 }

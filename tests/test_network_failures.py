@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import re
 import socket
+import weakref
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -352,6 +354,18 @@ def test_a_redirect_with_trouble_leads_on() -> None:
         response = requests.get(url)
     assert [each.status_code for each in response.history] == [302]
     assert response.url.endswith("/login")
+
+
+def test_a_response_goes_with_its_last_name() -> None:
+    with loopback.in_process(first(Trouble(None, OK, delay=1))) as url:
+        gc.disable()
+        try:
+            response = requests.get(url)
+            raw = weakref.ref(response.raw)
+            del response
+            assert raw() is None
+        finally:
+            gc.enable()
 
 
 def test_nothing_of_it_stays_in_the_pools_of_a_session() -> None:

@@ -29,6 +29,7 @@ PARTS = {
     "UpdateDatasetRequest": ("update_dataset", "body"),
     "ExportRequest": ("export_dataset", "body"),
     "ExportPage": ("export_dataset", "response"),
+    "SyncRequest": ("sync_comments", "body"),
 }
 PYTHON = {"string": str, "integer": int, "number": float, "boolean": bool, "null": type(None)}
 

@@ -149,7 +149,7 @@ def _legal(body: JSON, pins: Iterable[str]) -> JSON:
     return body
 
 
-def sync_requests(**fields: Any) -> SearchStrategy[Any]:
+def sync_requests(**fields: Any) -> SearchStrategy[types.SyncRequest]:
     """A body that uploads comments: none, up to four of which each is drawn whole, or with those a longer batch.
 
     fields: of each comment, to be pinned. No two comments have one id, unless `id` is pinned.
