@@ -64,11 +64,6 @@ class Clock:
         """The seconds that each led sleep has asked for, in order; of more than 10,000, the latest. None is zero."""
         return tuple(length.total_seconds() for length in tuple(self._sleeps))
 
-    def wall(self) -> float:
-        """What `time.time()` says now to the code under test, in seconds since the epoch."""
-        there = travelled()  # asked first: freezegun says the real time to threads
-        return time.time() if there is None else there / 1e6
-
     def advance(self, seconds: float | timedelta) -> None:
         """Let time pass, for the tenant and for the travel under way; while this clock leads, for its sleepers too.
 

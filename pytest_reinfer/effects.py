@@ -8,7 +8,6 @@ import math
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http import HTTPStatus
-from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reinfer import api, contract, export, faults
@@ -16,6 +15,7 @@ from pytest_reinfer.comments import POSITION
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import stamp
 from pytest_reinfer.tenant import encode
+from pytest_reinfer.travel import wall
 from pytest_reinfer.wire import UNREACHED, Response, Trouble
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _wait(about: Mapping[str, Any]) -> str:
     """The value of Retry-After. A date is by the wall clock, which is what a client compares it with."""
     if "retry_after" in about:
         return f"{about['retry_after']:g}" if about["retry_after"] % 1 else str(int(about["retry_after"]))
-    moment = datetime.fromtimestamp(math.ceil(time() + about["retry_after_date"]), UTC)
+    moment = datetime.fromtimestamp(math.ceil(wall() + about["retry_after_date"]), UTC)
     return format_datetime(moment, usegmt=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,12 @@ def travelled() -> int | None:
     if time_machine and (traveller := _innermost(time_machine, "traveller_stack")):
         return int(traveller.time_ns()) // 1000
     return None
+
+
+def wall() -> float:
+    """What `time.time()` says now to the code under test, in seconds since the epoch."""
+    there = travelled()  # asked first: freezegun says the real time to threads
+    return time.time() if there is None else there / 1e6
 
 
 def move(seconds: float) -> None:

@@ -26,7 +26,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse, Retry
 
 from pytest_reinfer import FakeTenant
-from pytest_reinfer.travel import move, travelled
+from pytest_reinfer.travel import move, travelled, wall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -244,19 +244,19 @@ def test_time_that_passes_passes_in_a_travel_too(travel: Travel, clock: Clock, *
         assert not seen or clock.now == at("2031-05-06T07:08:09Z")
         clock.advance(HOUR)
         assert clock.now == datetime.now(UTC) == at("2031-05-06T08:08:09Z")
-        assert clock.wall() == at("2031-05-06T08:08:09Z").timestamp()
+        assert wall() == at("2031-05-06T08:08:09Z").timestamp()
 
 
 @travelling
-def test_the_wall_clock_is_the_travels_in_every_thread(travel: Travel, clock: Clock) -> None:
+def test_the_wall_clock_is_the_travels_in_every_thread(travel: Travel) -> None:
     seen: list[float] = []
     with travel("2031-05-06T07:08:09Z"):
-        in_threads(lambda _: seen.append(clock.wall()), 1)
+        in_threads(lambda _: seen.append(wall()), 1)
     assert seen == [at("2031-05-06T07:08:09Z").timestamp()]
 
 
-def test_the_wall_clock_is_the_real_one_otherwise(clock: Clock) -> None:
-    assert time.time() <= clock.wall() <= time.time()
+def test_the_wall_clock_is_the_real_one_otherwise() -> None:
+    assert time.time() <= wall() <= time.time()
 
 
 # ------------------------------------------------------------------------------------------------------ led sleeping
@@ -363,7 +363,7 @@ def test_the_clocks_of_a_program_run_ahead_by_what_was_slept(led: Clock) -> None
         passed = (getattr(time, name)() - moment) * (1e-9 if name.endswith("_ns") else 1)
         assert 2 * HOUR <= passed < 2 * HOUR + 60, name
     assert isinstance(time.time_ns(), int)
-    assert time.time() <= led.wall() <= time.time()
+    assert time.time() <= wall() <= time.time()
 
 
 def test_a_clock_that_does_not_lead_moves_no_other(clock: Clock) -> None:
@@ -424,7 +424,7 @@ def retry_after(moment: float) -> HTTPResponse:
 
 def test_a_date_to_retry_after_is_waited_for(led: Clock) -> None:
     time.sleep(HOUR)
-    Retry().sleep(retry_after(led.wall() + 120))
+    Retry().sleep(retry_after(wall() + 120))
     assert 60 < led.sleeps[1] <= 120
 
 
@@ -662,16 +662,16 @@ def test_leading_and_travelling_begin_and_end_in_any_order(
     before = time.monotonic()
     for _ in range(3):
         time.sleep(HOUR)
-    for now in (time.time(), datetime.now(UTC).timestamp(), clock.now.timestamp(), clock.wall()):
+    for now in (time.time(), datetime.now(UTC).timestamp(), clock.now.timestamp(), wall()):
         assert 0 <= now - at("2031-05-06T10:08:09Z").timestamp() < 60
     assert 3 * HOUR <= time.monotonic() - before < 3 * HOUR + 60
     (there if first else lead).close()
     if first:  # the travel has ended: sleeps are led as ever
-        before, wall = time.monotonic(), time.time()
+        before, then = time.monotonic(), time.time()
         time.sleep(1)
         time.sleep(HOUR)
         assert HOUR < time.monotonic() - before < HOUR + 60
-        assert HOUR < time.time() - wall < HOUR + 60
+        assert HOUR < time.time() - then < HOUR + 60
         assert clock.now - at("2031-05-06T11:08:10Z") < timedelta(seconds=60)
     else:
         assert 0 <= time.time() - at("2031-05-06T10:08:09Z").timestamp() < 60
@@ -683,5 +683,5 @@ def test_leading_and_travelling_begin_and_end_in_any_order(
 @travelling
 def test_a_date_to_retry_after_is_exact_under_a_travel(travel: Travel, led: Clock) -> None:
     with travel("2031-05-06T07:08:09Z"):
-        Retry().sleep(retry_after(led.wall() + 120))
+        Retry().sleep(retry_after(wall() + 120))
     assert led.sleeps == (120.0,)

@@ -272,7 +272,7 @@ def test_a_client_without_a_timeout_is_told_by_the_system_that_nobody_is_there()
         pytest.raises(urllib3.exceptions.ConnectTimeoutError) as error,
     ):
         urllib3.PoolManager().request("GET", url, retries=False)
-    assert str(error.value.__cause__) == "[Errno 110] Connection timed out"
+    assert str(error.value.__context__) == "[Errno 110] Connection timed out"
 
 
 @pytest.mark.parametrize("kind", ["silence", "silence in the body"])

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 import urllib3
 from loopback import in_process, serving
 from urllib3.util import Retry
@@ -63,6 +64,17 @@ def test_other_hosts_are_reached_as_ever(tenant: FakeTenant, pools: urllib3.Pool
         assert pools.request("GET", url, timeout=5).data == OK.body
         assert pools.request("GET", tenant.url + DATASETS, headers=tenant.headers).status == 200
     assert len(tenant.requests) == 1
+
+
+def test_what_is_sent_after_requests_has_reached_the_tenant_goes_its_own_way(
+    tenant: FakeTenant, pools: urllib3.PoolManager
+) -> None:
+    with serving(lambda _: OK) as url:
+        assert requests.get(tenant.url + DATASETS, headers=tenant.headers, stream=True).status_code == 200
+        assert pools.request("GET", url, timeout=5).data == OK.body
+        with pytest.raises(RouteNotBuilt):
+            requests.get(tenant.url + "/api/v1/sources", headers=tenant.headers, stream=True)
+        assert pools.request("GET", url, timeout=5).data == OK.body
 
 
 def test_a_tenant_that_is_closed_answers_no_longer(pools: urllib3.PoolManager) -> None:

@@ -81,12 +81,12 @@ def _make_request(locate: Locate, handed: Handed) -> Callable[[Link], Callable[.
             if place is None:
                 return link.previous(pool, conn, method, url, **kwargs)
             answer, handed.answer = handed.answer, None
-            body = None if kwargs.get("body") is None else sent(kwargs["body"])
             if answer is None:
+                body = sent(kwargs.get("body"))
                 headers = {text(name).lower(): text(value) for name, value in (kwargs.get("headers") or {}).items()}
-                answer = asked(place, Request(method, place.path, place.query, headers, body or b""))
+                answer = asked(place, Request(method, place.path, place.query, headers, body))
             trouble = answer if isinstance(answer, Trouble) else Trouble(response=answer)
-            return link.previous(pool, _connection(conn, trouble), method, url, **{**kwargs, "body": body})
+            return link.previous(pool, _connection(conn, trouble), method, url, **kwargs)
 
         return make_request
 
