@@ -425,9 +425,9 @@ class FakeTenant:
         return self._inject(faults.before(call, **requests))
 
     @property
-    def faults(self) -> tuple[Plan, ...]:
-        """The plans in force."""
-        return tuple(each.plan for each in self._injections)
+    def faults(self) -> tuple[Injection, ...]:
+        """The plans in force, each of which tells how often its faults have fired."""
+        return self._injections
 
     def rate_limit(self, requests: int | None, seconds: float = 60) -> None:
         """Answer 429 to more than so many requests of a token within so many seconds of `clock`; None: no limit.

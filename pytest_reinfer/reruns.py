@@ -221,7 +221,8 @@ def _at(kind: Any, k: int, route: str | None) -> Plan:
     if len(kind.faults) != 1:
         raise ValueError(f"A kind is a status, a name or a plan of one fault, not {kind}.")
     fault = kind.faults[0]
-    return Plan(((replace(fault, times=1, after=k - 1, route=fault.route or route, probability=None, seed=None),),))
+    times = fault.times if fault.probability is None else 1
+    return Plan(((replace(fault, times=times, after=k - 1, route=fault.route or route, probability=None, seed=None),),))
 
 
 def _kind(label: str) -> int | str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import urllib3
 
 from pytest_reinfer import FakeTenant, api, contract
 from pytest_reinfer.wire import Request
@@ -77,7 +78,13 @@ def _directly(tenant: FakeTenant, method: str, path: str, headers: dict[str, str
     return Answer(*tenant.answer(Request(method, parts.path, parts.query, lower, body)))
 
 
-@pytest.fixture(params=[_through_requests, _directly], ids=["requests", "direct"])
+def _through_urllib3(tenant: FakeTenant, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    with urllib3.PoolManager(retries=False) as pool:
+        response = pool.request(method, tenant.url + path, headers=headers, body=body, redirect=False)
+    return Answer(response.status, dict(response.headers), response.data)
+
+
+@pytest.fixture(params=[_through_requests, _through_urllib3, _directly], ids=["requests", "urllib3", "direct"])
 def send(request: pytest.FixtureRequest, tenant: FakeTenant) -> Callable[..., Answer]:
     """Send to the tenant as its administrator or `user`: `json` as a value, or `body` in bytes."""
 

@@ -31,7 +31,8 @@ def _a_dataset(tenant: FakeTenant) -> None:
 
 
 def filled(route: contract.Route, tenant: FakeTenant) -> str:
-    return route.path.format(project="acme", dataset_name="support", dataset_id=tenant.dataset("acme/support").id)
+    names = {"project": "acme", "dataset_name": "support", "source_name": "support"}
+    return route.path.format(dataset_id=tenant.dataset("acme/support").id, **names)
 
 
 # ---------------------------------------------------------------------------------------------- authentication

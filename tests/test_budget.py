@@ -107,6 +107,14 @@ def test_long_lists_of_lines_are_cut(tenant: FakeTenant) -> None:
     assert lines[-1] == "  ... and 5 more lines"
 
 
+def test_code_of_installed_packages_is_not_the_line_that_is_told(tenant: FakeTenant) -> None:
+    for folder in ("site-packages", "dist-packages"):
+        names = {"requests": requests, "url": tenant.url + "/api/v1/datasets"}
+        client = eval(compile("lambda: requests.get(url)", f"/opt/python/{folder}/client.py", "eval"), names)  # noqa: S307 -- our own line
+        _, only = exceeded(tenant.budget(0), client)
+        assert re.match(rf"  1 x \S*{HERE}:\d+ in asked ", only)
+
+
 def test_another_failure_in_the_block_is_told_as_itself(tenant: FakeTenant) -> None:
     def ask() -> None:
         with tenant.budget(0):
@@ -199,6 +207,26 @@ def test_behind(reinfer): get(reinfer)
     result = session.runpytest_inprocess("-p", "no:randomly")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["E*assert 1 == 2", "*reinfer call*", "Requests made: 1, allowed: 0*"])
+
+
+def test_a_fixture_that_fails_beyond_the_budget_leaves_nothing_to_the_next_test(session: pytest.Pytester) -> None:
+    session.makepyfile(
+        HEAD
+        + """
+@pytest.fixture
+def client(reinfer):
+    get(reinfer)
+    raise RuntimeError("no client")
+
+@pytest.mark.reinfer_budget(0)
+def test_it(client): pass
+
+def test_behind(reinfer): get(reinfer)
+"""
+    )
+    result = session.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(["*no client*", "*Requests made: 1, allowed: 0*"])
 
 
 def test_several_budgets_hold_at_once(session: pytest.Pytester) -> None:

@@ -560,6 +560,27 @@ def test_optional(reinfer): pass
     result.stdout.fnmatch_lines(["*fail(503)*"])
 
 
+def test_a_test_that_fails_tells_how_often_each_failure_has_fired(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALL
+        + """
+@pytest.mark.reinfer_fail(503, times=2)
+def test_it(reinfer):
+    reinfer.fail(500, nth=9)
+    assert statuses(reinfer, 2) == [200, 200]
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*- reinfer faults -*",
+            "fail(503, times=2): fired 2 of 2 times, 2 requests matched",
+            "fail(500, nth=9): fired 0 of 1 times, 2 requests matched",
+        ]
+    )
+
+
 @pytest.mark.parametrize("arguments", ["", "'nope'", "503, rout='x'", "503, route='x'", "200"])
 def test_a_failure_that_cannot_be_is_told_with_the_markers_help(pytester: pytest.Pytester, arguments: str) -> None:
     pytester.makepyfile(f"import pytest\n@pytest.mark.reinfer_fail({arguments})\ndef test_it(reinfer): pass")

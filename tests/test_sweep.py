@@ -55,19 +55,60 @@ def test_a_test_that_stands_every_failure_passes_and_tells_its_runs(pytester: py
         HEAD
         + """
 @pytest.mark.reinfer_sweep
-def test_it(reinfer):
+def test_it(reinfer, record_property):
+    record_property("own", "1")
     patient(reinfer)
     patient(reinfer)
 """
     )
-    result = pytester.runpytest_inprocess("--junitxml=junit.xml")
+    result = pytester.runpytest_inprocess("--junitxml=junit.xml", "-o", "junit_family=xunit1")
     result.assert_outcomes(passed=1)
     total = "14 runs: 2 requests x 7 kinds"
     result.stdout.fnmatch_lines(["*reinfer: tests run again with failures*", f"*test_it: {total}"])
     suite = ET.parse(pytester.path / "junit.xml").getroot()[0]  # noqa: S314 -- pytest wrote it
     assert suite.attrib["tests"] == "1"
-    properties = {found.attrib["name"]: found.attrib["value"] for found in suite.iter("property")}
-    assert properties == {"reinfer_sweep": total}
+    properties = [(found.attrib["name"], found.attrib["value"]) for found in suite.iter("property")]
+    assert properties == [("own", "1"), ("reinfer_sweep", total)]
+
+
+def test_of_several_runs_that_fail_the_first_request_and_the_first_kind_are_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep(503, 409)
+def test_it(reinfer, record_property):
+    record_property("own", "1")
+    patient(reinfer)
+    for _ in range(2):
+        get(reinfer).raise_for_status()
+"""
+    )
+    result = pytester.runpytest_inprocess("--junitxml=junit.xml", "-o", "junit_family=xunit1")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*HTTPError: 503 *",
+            "6 runs: 3 requests x 2 kinds; 4 failed: 2:503, 2:409, 3:503, 3:409",
+            "The smallest is 2:503*",
+        ]
+    )
+    assert (pytester.path / "junit.xml").read_text().count('name="own"') == 1  # of its own run
+
+
+def test_a_plan_with_a_route_of_its_own_fails_only_that_routes_requests(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep(503, fail(429, route="get_dataset"))
+def test_it(reinfer):
+    reinfer.add_dataset("acme/support")
+    patient(reinfer)
+    patient(reinfer, "/api/v1/datasets/acme/support")
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*test_it: 3 runs: 2 requests x 2 kinds"])
 
 
 def test_the_smallest_failing_pair_is_reported_with_the_lines_that_repeat_it(pytester: pytest.Pytester) -> None:
@@ -233,6 +274,27 @@ def test_it(reinfer):
     pytester.runpytest_inprocess("--reinfer-sweep=1:fail(429, retry_after=1)").assert_outcomes(passed=1)
 
 
+def test_a_plan_that_lasts_lasts_from_its_request_on(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep(fail(503, times=None))
+def test_it(reinfer):
+    found = [get(reinfer).status_code for _ in range(3)]
+    assert sorted(found) == found
+    assert found[-1] == 200
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.stdout.fnmatch_lines(
+        [
+            "*3 runs: 3 requests x 1 kind; 3 failed: 1:fail(503, times=None), 2:*",
+            "*--reinfer-sweep='1:fail(503, times=None)'",
+            "*reinfer.fail(503, times=None)",
+        ]
+    )
+
+
 @pytest.mark.parametrize("setting", [["--reinfer-sweep-max=3"], ["-o", "reinfer_sweep_max=3"]])
 def test_a_sweep_of_too_many_runs_is_cut_and_says_so(pytester: pytest.Pytester, setting: list[str]) -> None:
     pytester.makepyfile(HEAD + TWO_OF_FIVE)
@@ -271,6 +333,7 @@ def test_a_test_that_cannot_be_swept_is_refused(pytester: pytest.Pytester, marke
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines([told])
     assert "reruns.py" not in result.stdout.str()
+    assert "During handling" not in result.stdout.str()
 
 
 @pytest.mark.parametrize(
@@ -296,7 +359,7 @@ def test_it(client): pass
     )
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(**outcomes)
-    result.stdout.fnmatch_lines(["*503 Server Error*", "*1 run: 1 request x 1 kind; 1 failed: 1:503"])
+    result.stdout.fnmatch_lines(["*503 Server Error*", "*test_it: 1 run: 1 request x 1 kind; 1 failed: 1:503"])
 
 
 def test_skip_and_xfail_say_of_the_whole_sweep_what_they_say_of_a_test(pytester: pytest.Pytester) -> None:
