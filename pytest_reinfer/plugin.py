@@ -209,11 +209,12 @@ class Session:
         try:
             result = yield
         except BaseException as failure:
-            if self._tenant is not None and self._tenant.faults:
-                item.add_report_section("call", "reinfer faults", "\n".join(map(repr, self._tenant.faults)))
+            faults = [] if self._tenant is None else [repr(each) for each in self._tenant.faults]
             error = self._unexpected()
             if error is not None and str(error) not in str(failure):
                 item.add_report_section("call", "reinfer", str(error))
+            elif faults:
+                item.add_report_section("call", "reinfer faults", "\n".join(faults))
             raise
         error = self._unexpected()
         if error is None:
@@ -254,8 +255,8 @@ class Session:
                 setup(tenant=tenant)
                 if tenant.faults:
                     raise RuntimeError(
-                        f"pytest_reinfer_setup put failures in force, {tenant.faults[0].plan}, and later tests would not meet "
-                        "them: it runs once, and tests share what the tenant holds. Let a marker say it for the tests "
+                        f"pytest_reinfer_setup put failures in force, {tenant.faults[0].plan}, and later tests would "
+                        "not meet them: it runs once, and tests share what the tenant holds. Let a marker say it for the tests "
                         "it is meant for, such as pytestmark = pytest.mark.reinfer_fail(503), or a fixture of your own."
                     )
                 self._snapshots[key] = tenant.snapshot()

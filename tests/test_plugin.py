@@ -564,19 +564,28 @@ def test_a_test_that_fails_tells_how_often_each_failure_has_fired(pytester: pyte
     pytester.makepyfile(
         CALL
         + """
+def statuses(reinfer, times):
+    return [requests.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers).status_code for _ in range(times)]
+
 @pytest.mark.reinfer_fail(503, times=2)
 def test_it(reinfer):
-    reinfer.fail(500, nth=9)
+    reinfer.fail(500, nth=9, optional=True)
     assert statuses(reinfer, 2) == [200, 200]
+
+def test_silent(reinfer):
+    reinfer.fail(502, nth=8)
+    assert statuses(reinfer, 1) == []
 """
     )
     result = pytester.runpytest_inprocess()
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         [
-            "*- reinfer faults -*",
+            "*- Captured reinfer faults call -*",
             "fail(503, times=2): fired 2 of 2 times, 2 requests matched",
-            "fail(500, nth=9): fired 0 of 1 times, 2 requests matched",
+            "fail(500, nth=9, optional=True): fired 0 of 1 times, 2 requests matched",
+            "*- Captured reinfer call -*",
+            "Never fired: fail(502, nth=8). All faults in force:",
         ]
     )
 
