@@ -256,8 +256,9 @@ class Session:
                 if tenant.faults:
                     raise RuntimeError(
                         f"pytest_reinfer_setup put failures in force, {tenant.faults[0].plan}, and later tests would "
-                        "not meet them: it runs once, and tests share what the tenant holds. Let a marker say it for the tests "
-                        "it is meant for, such as pytestmark = pytest.mark.reinfer_fail(503), or a fixture of your own."
+                        "not meet them: it runs once, and tests share what the tenant holds. Let a marker say it for "
+                        "the tests it is meant for, such as pytestmark = pytest.mark.reinfer_fail(503), or a fixture "
+                        "of your own."
                     )
                 self._snapshots[key] = tenant.snapshot()
         return tenant
