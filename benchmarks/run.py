@@ -17,6 +17,7 @@ TABLES = {
     "4": "startup",
     "5": "fixtures",
     "6": "scale",
+    "7": "failures",
 }
 
 
