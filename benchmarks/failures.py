@@ -98,7 +98,7 @@ def measure(report: harness.Report) -> None:
     every = []
     for _ in range(1 if report.quick else 5):  # interleaved
         nothing, plain = session(1, ""), session(71, "")
-        swept = session(1, '@pytest.mark.reinfer_sweep(408, 409, 429, 500, 502, 503, 504)\n')
+        swept = session(1, "@pytest.mark.reinfer_sweep(408, 409, 429, 500, 502, 503, 504)\n")
         every.append((swept - nothing) / (plain - nothing))
     print(f"70 runs of a sweep over 70 tests that do the same: {statistics.median(every):.2f}\n")
     report.target("a run of a sweep over a test", statistics.median(every), 1.50)

@@ -113,10 +113,7 @@ def _answer(tenant: Tenant, what: int | str, about: Mapping[str, Any]) -> Respon
         status, message = contract.error(what)
         response = api.refused(status, about["message"] if "message" in about else message.format(**about))
     if "retry_after" in about or "retry_after_date" in about:
-        header = contract.header("retry_after")
-        for name in [name for name in response.headers if name.lower() == header.name.lower()]:
-            del response.headers[name]
-        response.headers[header.name] = _wait(about)
+        response.headers[contract.header("retry_after").name] = _wait(about)
     return response
 
 
@@ -130,7 +127,7 @@ def _phrase(status: int) -> str:
 def _wait(about: Mapping[str, Any]) -> str:
     """The value of Retry-After. A date is by the wall clock, which is what a client compares it with."""
     if "retry_after" in about:
-        return f"{about['retry_after']:g}" if about["retry_after"] % 1 else str(int(about["retry_after"]))
+        return str(about["retry_after"]).removesuffix(".0")
     moment = datetime.fromtimestamp(math.ceil(wall() + about["retry_after_date"]), UTC)
     return format_datetime(moment, usegmt=True)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import http.client
 import json
+import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -245,7 +248,7 @@ def test_a_status_comes_in_the_envelope_of_the_api(tenant: FakeTenant, send: Cal
         tenant.fail(status)
         answer = send("GET", DATASET)
         assert (answer.status, answer.headers["Content-Type"]) == (status, "application/json")
-        assert answer.message.startswith(str(status))
+        assert answer.message == f"{status} {http.client.responses.get(status, '')}".rstrip()
         assert "Server-Timing" in answer.headers
     tenant.fail(409, message="Busy")
     assert send("GET", DATASET).message == "Busy"
@@ -283,7 +286,7 @@ def test_a_redirect_leads_to_the_login_page(tenant: FakeTenant) -> None:
 
 
 def test_retry_after_says_seconds_or_a_date(tenant: FakeTenant, send: Callable[..., Answer]) -> None:
-    tenant.fail(429).then(429, retry_after=30).then(503, retry_after=0.5).then("html_unavailable", retry_after=7)
+    tenant.fail(429).then(429, retry_after=30).then(503, retry_after=0.5).then("html_unavailable", retry_after=7.0)
     assert [send("GET", DATASET).headers.get("Retry-After") for _ in range(4)] == [None, "30", "0.5", "7"]
     tenant.fail(429, retry_after_date=120)
     then = parsedate_to_datetime(send("GET", DATASET).headers["Retry-After"])
@@ -300,6 +303,30 @@ def test_the_answer_of_the_tenant_is_spoilt_on_its_way(tenant: FakeTenant, send:
     assert (mistyped.body, mistyped.headers["Content-Type"]) == (good.body, "text/html; charset=utf-8")
     assert (miscoded.body, miscoded.headers["Content-Type"]) == (good.body, "application/json; charset=iso-8859-1")
     assert (untimed.body, "Server-Timing" in untimed.headers) == (good.body, False)
+
+
+def test_a_body_breaks_off_half_way(tenant: FakeTenant) -> None:
+    whole = ask(tenant, "POST", EXPORT, {}).body
+    tenant.fail("closed_mid_body").then("cut_gzip")
+    with pytest.raises(Trouble) as cut:
+        ask(tenant, "POST", EXPORT, {})
+    assert (cut.value.at, cut.value.response.body if cut.value.response else None) == (len(whole) // 2, whole)
+    with pytest.raises(Trouble) as coded:
+        ask(tenant, "POST", EXPORT, {})
+    assert coded.value.response is not None
+    size = len(gzip.compress(whole, mtime=0))
+    assert (len(coded.value.response.body), coded.value.response.headers["Content-Encoding"]) == (size // 2, "gzip")
+    assert whole.startswith(zlib.decompressobj(wbits=31).decompress(coded.value.response.body))
+
+
+def test_what_is_slow_is_slow_by_a_minute_or_as_said(tenant: FakeTenant) -> None:
+    tenant.fail("slow_answer").then("slow_answer", seconds=5).then("slow_body").then("slow_body", seconds=5)
+    found = []
+    for _ in range(4):
+        with pytest.raises(Trouble) as slow:
+            ask(tenant, "POST", EXPORT, {})
+        found.append((slow.value.end, slow.value.delay, slow.value.parts, slow.value.pace))
+    assert found == [(None, 60, 1, 0), (None, 5, 1, 0), (None, 0, 10, 6), (None, 0, 10, 0.5)]
 
 
 def test_a_head_request_is_never_given_a_body(tenant: FakeTenant, send: Callable[..., Answer]) -> None:

@@ -159,3 +159,9 @@ def test_what_is_for_pages_leaves_every_other_request_alone(tenant: FakeTenant, 
     assert ask(tenant, "POST", EXPORT, []).status == 400
     assert ask(tenant, "POST", EXPORT, {"order_by": "size"}).status == 400
     assert fault.fired == 0
+
+
+def test_what_is_for_pages_is_not_for_paths_that_the_api_does_not_have() -> None:
+    tenant = FakeTenant(unknown_routes="allow")
+    tenant.fail("short_page", optional=True)
+    assert ask(tenant, "POST", "/api/v1/nonsense", {}).status == 404
