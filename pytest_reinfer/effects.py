@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_reinfer import api, contract, export, faults
 from pytest_reinfer.comments import POSITION
 from pytest_reinfer.refusal import Refused
-from pytest_reinfer.stamps import stamp
+from pytest_reinfer.stamps import moment, stamp
 from pytest_reinfer.tenant import encode
 from pytest_reinfer.travel import wall
 from pytest_reinfer.wire import UNREACHED, Response, Trouble
@@ -78,7 +78,7 @@ def items(logged: LoggedRequest) -> list[Any] | None:
 def meet(tenant: Tenant, request: Request, logged: LoggedRequest, fault: Fault) -> Met | None:
     """What a client gets of a fault; None where it only acts, and where this request gives it nothing to spoil."""
     what = fault.what
-    if callable(what) or what in faults.EDITS:
+    if callable(what):
         return None
     if what in faults.PAGES:
         return _page(tenant, request, logged, str(what))
@@ -86,8 +86,12 @@ def meet(tenant: Tenant, request: Request, logged: LoggedRequest, fault: Fault) 
     if fault.phase == "after":
         exchange = api.answer(tenant, request)
     elif fault.phase == "partial":
-        exchange = api.answer(tenant, _part(request, logged, fault.stored))
-    about = (exchange.route, exchange.permission, exchange.refusal) if exchange else (logged.route, None, None)
+        exchange = _stored_in_part(tenant, request, logged, fault.stored)
+    about = (
+        (exchange.route, exchange.permission, exchange.refusal)
+        if exchange
+        else (logged.route, None, _unknown(request))  # which is told of the test, though the tenant is not asked
+    )
     if what in UNREACHED:
         return Met(None, Trouble(str(what)), *about)
     if what in faults.LOST:
@@ -174,12 +178,23 @@ def _spoilt(exchange: Exchange, what: str, about: Mapping[str, Any]) -> tuple[Re
     return altered, Trouble(None, altered) if what == "cut_gzip" else None  # the client's to decode
 
 
-def _part(request: Request, logged: LoggedRequest, stored: int | None) -> Request:
-    """The request with the first items of its batch alone."""
+def _unknown(request: Request) -> str | None:
+    """The refusal of a path that the API does not have, or not with this method."""
+    found = contract.match(request.method, request.path)
+    if found.route is not None:
+        return None
+    return "wrong_method" if found.allowed else "unknown_route"
+
+
+def _stored_in_part(tenant: Tenant, request: Request, logged: LoggedRequest, stored: int | None) -> Exchange:
+    """Let the first items of a batch be stored; none of one that is refused."""
+    whole = api.answer(tenant.fork(), request)
+    if whole.refusal is not None:
+        return whole
     found, body = items(logged) or [], logged.json
     most = len(found) // 2 if stored is None else stored
     body[contract.batch(str(logged.route))] = found[:most]
-    return request._replace(body=encode(body))
+    return api.answer(tenant, request._replace(body=encode(body)))
 
 
 # ----------------------------------------------------------------------------------------------------------- the pages
@@ -225,30 +240,35 @@ def _export(tenant: Tenant, logged: LoggedRequest) -> _Export | None:
     if dataset is None or not isinstance(asked, dict):
         return None
     body = contract.with_defaults(f"routes/{logged.route}.json#/properties/body", asked)
-    token = asked.get("continuation")
-    try:
-        cursor = export.position(tenant, dataset, token) if isinstance(token, str) else None
-    except Refused:
+    token, since, order_by = asked.get("continuation"), asked.get("from"), body["order_by"]
+    if order_by not in POSITION:
         return None
-    return _Export(dataset, body["order_by"], token, cursor) if body["order_by"] in POSITION else None
+    cursor = None
+    try:
+        if isinstance(token, str):
+            cursor = export.position(tenant, dataset, token)
+        elif isinstance(since, str):  # so do pagers that know no continuation
+            cursor = export.last(tenant, dataset, order_by, moment(since))
+    except (Refused, ValueError):
+        return None
+    return _Export(dataset, order_by, token, cursor)
 
 
-def act(tenant: Tenant, logged: LoggedRequest, fault: Fault) -> bool:
-    """Do what a fault does before its request is answered; whether it did anything."""
-    if callable(fault.what):
-        own(fault.what)
-        return True
-    if fault.what not in faults.EDITS:
-        return False
+def acts(fault: Fault) -> bool:
+    """Whether a fault does something before its request is answered, and spoils no answer."""
+    return callable(fault.what) or fault.what in faults.EDITS
+
+
+def edit(tenant: Tenant, logged: LoggedRequest, what: str) -> bool:
+    """Add, change or delete a comment before, at or behind the place where the next page goes on; whether it did."""
     found = _export(tenant, logged)
     if found is None or found.cursor is None:
         return False
-    edit, _, place = str(fault.what).partition("_")
-    return _edit(tenant, found, edit, place)
+    edited, _, place = what.partition("_")
+    return _edit(tenant, found, edited, place)
 
 
-def _edit(tenant: Tenant, found: _Export, edit: str, place: str) -> bool:
-    """Add, change or delete a comment before, at or behind the place where the next page goes on."""
+def _edit(tenant: Tenant, found: _Export, edited: str, place: str) -> bool:
     position, cursor = POSITION[found.order_by], found.cursor
     rows = sorted(
         (row for each in found.dataset.source_ids for row in tenant.comments[each].rows.values()), key=position
@@ -261,9 +281,9 @@ def _edit(tenant: Tenant, found: _Export, edit: str, place: str) -> bool:
     if not sides[place]:
         return False
     row = sides[place][0]
-    if edit == "deleted":
+    if edited == "deleted":
         tenant.drop_comment(row)
-    elif edit == "changed":
+    elif edited == "changed":
         properties = json.loads(row.data)["user_properties"]
         tenant.change_comment(row, {"user_properties": {**properties, "string:Edited": stamp(tenant.time())}})
     else:
@@ -273,12 +293,12 @@ def _edit(tenant: Tenant, found: _Export, edit: str, place: str) -> bool:
 
 def _add(tenant: Tenant, found: _Export, place: str, like: Row) -> bool:
     """Add a comment like another one; by `created_at` a new one is always the last."""
-    moment, _, last = found.cursor or (0, "", "")
+    cursor, _, last = found.cursor or (0, "", "")
     new = {"id": tenant.new_id(), "messages": json.loads(like.data)["messages"], "timestamp": stamp(like.timestamp)}
     if found.order_by == "timestamp":
         shift = {"before_cursor": -GAP, "at_cursor": 0, "behind_cursor": GAP}[place]
         try:
-            new["timestamp"] = stamp(moment + shift)
+            new["timestamp"] = stamp(cursor + shift)
         except OverflowError:  # the calendar ends there
             return False
         new |= {"id": f"{last}.{new['id']}"} if place == "at_cursor" else {}  # sorts right behind it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,14 @@ def start(tenant: Tenant, dataset: Dataset, order_by: str) -> str | None:
     rows = [row for source_id in dataset.source_ids for row in tenant.comments[source_id].orders[order_by][:1]]
     first_row = min(rows, key=POSITION[order_by], default=None)
     return first_row and _token(tenant, dataset, first_row, POSITION[order_by](first_row)[0] - 1)
+
+
+def last(tenant: Tenant, dataset: Dataset, order_by: str, at: int) -> Position | None:
+    """Where the last comment stands that is not behind a moment."""
+    position = POSITION[order_by]
+    tables = [tenant.comments[source_id].orders[order_by] for source_id in dataset.source_ids]
+    ends = [(rows, bisect_left(rows, (at + 1,), key=position)) for rows in tables]
+    return max((position(rows[end - 1]) for rows, end in ends if end), default=None)
 
 
 def _token(tenant: Tenant, dataset: Dataset, row: Row, at: int) -> str:

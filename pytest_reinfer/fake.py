@@ -7,10 +7,12 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from unittest.mock import ANY
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pytest_reinfer import api, contract, faults, given, injection, seeding, verdict
 from pytest_reinfer.comments import POSITION, Row
@@ -86,6 +88,8 @@ class FakeTenant:
         self._doors: list[Replaced] = []
         self._injections: tuple[Injection, ...] = ()
         self._budgets: tuple[Budget, ...] = ()
+        self._told_to_wait = inf  # until when, by the real clock
+        self.faults_must_fire = True  # or else those that never fired fail nothing
         self.requests = Log(log_bodies)
 
     def __repr__(self) -> str:
@@ -180,7 +184,21 @@ class FakeTenant:
                 raise
             self.requests.add(request, exchange.response.status, exchange.route, exchange.permission)
             self._unexpected.add(request, exchange.refusal, exchange.route)
+            if exchange.refusal == "rate_limited":
+                self._refuse_to_be_waited_for(request, exchange.response)
         return exchange.response
+
+    def _refuse_to_be_waited_for(self, request: Request, response: Response) -> None:
+        """Raise WouldHang where a client has waited as it was told to, in real time, which the limit does not go by."""
+        seconds, now = int(response.headers[contract.header("retry_after").name]), monotonic()
+        until, self._told_to_wait = self._told_to_wait, now + seconds
+        if now >= until:
+            raise self._hung(
+                request,
+                f"The client has really waited {seconds} s, as it was told to, and is refused again: the limit goes by "
+                'the clock of the tenant.\nLead its sleeping there by @pytest.mark.reinfer(sleep="clock"), or by '
+                "`with tenant.clock.lead():`, which takes no real time.",
+            )
 
     def _met(self, request: Request) -> Response:
         """What a request meets of the faults in force."""
@@ -190,13 +208,14 @@ class FakeTenant:
         if met.trouble is None and met.response is not None:
             return met.response
         trouble = met.trouble or Trouble("connection_closed")
-        trouble.passes, trouble.hangs = self.clock.advance, self._hung
+        trouble.passes, trouble.hangs = self.clock.advance, partial(self._hung, request)
         raise trouble
 
-    def _hung(self, what: str) -> BaseException:
+    def _hung(self, request: Request, what: str) -> BaseException:
         """Remember a client that would wait for ever; what it meets instead."""
-        self._unexpected.stop(what)
-        return WouldHang(what)
+        told = f"{request.method} {unquote(request.path)}: {what}"
+        self._unexpected.stop(told)
+        return WouldHang(told)
 
     # ------------------------------------------------------------------------------------------ arranging
 
@@ -398,6 +417,12 @@ class FakeTenant:
             taken = {contract.display_name(permission) for permission in permissions}
             left = {project: granted - taken for project, granted in old.permissions.items()}
             self._state.users[old.username] = User(old.username, old.token, left, old.expires)
+
+    def deny(self, *permissions: str) -> None:
+        """Take permissions from every user, present and to come, in every project; those that they imply stay."""
+        __tracebackhide__ = True
+        with self._lock:
+            self._state.denied |= {contract.display_name(permission) for permission in permissions}
 
     # ------------------------------------------------------------------------------------ failing on purpose
 
@@ -632,9 +657,10 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             error: AssertionError | None = self._unexpected.take()
-            silent = injection.never_fired(self._injections)
+            silent = injection.never_fired(self._injections) if self.faults_must_fire else None
             if silent is not None:
-                self._injections = ()
+                for injected in self._injections:
+                    self._remove(injected)
         if error is not None or silent is not None:
             raise error or silent  # type: ignore[misc] # one of them is there
 
@@ -646,9 +672,12 @@ class FakeTenant:
             self._injections = (*self._injections, new)
         return new
 
-    def _remove(self, injected: Injection) -> None:
+    def _remove(self, injected: Injection) -> bool:
+        """End a plan; whether its faults had to fire."""
         with self._lock:
+            injected.end()
             self._injections = tuple(each for each in self._injections if each is not injected)
+            return self.faults_must_fire
 
     def _find(self, kind: type[Found], wanted: Any) -> Found:
         __tracebackhide__ = True

@@ -11,14 +11,15 @@ import re
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pytest_reinfer import contract
 from pytest_reinfer.wire import UNREACHED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import EllipsisType
 
     from pytest_reinfer.log import LoggedRequest
 
@@ -43,25 +44,33 @@ LOST: Final = {
 SLOW: Final = ("slow_answer", "slow_body")
 NETWORK: Final = (*UNREACHED, *LOST, *MID_BODY, *SLOW)
 LATEST: Final = 599  # statuses end here
+LONGEST: Final = 10**9  # seconds, some thirty years: dates behind cannot be told
 
 
 class Kind(NamedTuple):
-    """A kind of failure: the phases it can have, the usual one first, and what else may be said about it."""
+    """A kind of failure: the phases it can have, the usual one first, and what else may be said about it.
+
+    `places` are those of its message that have to be filled, or the whole message given.
+    """
 
     phases: tuple[str, ...]
     about: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @cache
 def kinds() -> Mapping[str, Kind]:
     """Every kind of failure that has a name; a status is one too."""
     waits = ("retry_after", "retry_after_date")
-    answers = {
-        name: Kind(EVERY_PHASE, ("message", *waits, *re.findall(r"{(\w+)}", entry["message"])))
-        for name, entry in contract.convention("x-errors").items()
-    } | {name: Kind(EVERY_PHASE, waits) for name in contract.convention("x-failures")}
+    refusals = {
+        name: tuple(re.findall(r"{(\w+)}", entry["message"])) for name, entry in contract.convention("x-errors").items()
+    }
     return {
-        **answers,
+        **{
+            name: Kind(EVERY_PHASE, tuple(dict.fromkeys(("message", *waits, *places))), places)
+            for name, places in refusals.items()
+        },
+        **dict.fromkeys(contract.convention("x-failures"), Kind(EVERY_PHASE, waits)),
         **dict.fromkeys(UNREACHED, Kind(("before",))),
         **dict.fromkeys(LOST, Kind(EVERY_PHASE)),
         **dict.fromkeys((*MID_BODY, *ALTERED), Kind(("after",))),
@@ -153,6 +162,9 @@ class Plan:
         """All faults."""
         return tuple(fault for sequence in self.sequences for fault in sequence)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 -- as IPython and Hypothesis ask
+        printer.text(repr(self))
+
     def __repr__(self) -> str:
         return " | ".join(told(sequence) for sequence in self.sequences) or "Plan()"
 
@@ -167,7 +179,7 @@ def told(sequence: Iterable[Fault]) -> str:
 def fail(  # noqa: PLR0913 -- one vocabulary for all failures
     what: int | str,
     *,
-    times: int | None = 1,
+    times: int | EllipsisType | None = ...,
     after: int = 0,
     nth: int | None = None,
     route: str | None = None,
@@ -183,8 +195,10 @@ def fail(  # noqa: PLR0913 -- one vocabulary for all failures
 ) -> Plan:
     """A plan by which requests fail: every one that matches, from the first on, so many times.
 
+    Of several faults that are due at once the one first asked for fires, and the others at the next that matches.
+
     what: a status from 400 on, answered in the API's envelope, or the name of a kind, as `kinds()` has them.
-    times: how often; None: as long as it is in force, which is usual where there is a probability.
+    times: how often; None: as long as it is in force. Default: once, with a probability as long as it is in force.
     after, nth: so many matching requests are let pass; or the one that fails, counted from 1.
     route, method, path, when: which requests match: the name of a route's schema, a method, a pattern with `*` for the
         decoded path below the tenant's URL, a function that is told the request as the log shows it. Default: all.
@@ -194,7 +208,8 @@ def fail(  # noqa: PLR0913 -- one vocabulary for all failures
         first `stored` items, or half of them, are stored.
     optional: whether the test may pass though it never fired.
     about: `message`, and what the API's messages have places for; `retry_after`, `retry_after_date`: seconds, said as a
-        number or as a date; `seconds` for what is slow.
+        number, or as a date by `time.time()`; `seconds` for what is slow, 60 by default: before the first byte of an
+        answer, or over its body, which comes in ten parts.
     Raises ValueError for what cannot be, TypeError for a function.
     """
     __tracebackhide__ = True
@@ -227,6 +242,8 @@ def before(call: Callable[[], object], **given: Any) -> Plan:
 def following(last: Fault, what: int | str | Callable[[], object], given: Mapping[str, Any]) -> Fault:
     """A fault for the same requests as the last one, unless others are given."""
     __tracebackhide__ = True
+    if last.times is None:
+        raise ValueError(f"{last} does not end, and so nothing follows it: say how many times.")
     same = {} if given.keys() & set(REQUESTS) else {name: getattr(last, name) for name in REQUESTS}
     return _fault(what, {**same, "optional": last.optional, **given})
 
@@ -245,17 +262,16 @@ def _fault(what: Any, given: Mapping[str, Any]) -> Fault:
         )
     about = {name: value for name, value in given.items() if name not in _FIELDS}
     said = {name: value for name, value in given.items() if name in _FIELDS and value is not None}
-    said["times"] = given.get("times", 1)
+    said["times"] = given.get("times", ...)
     fault = Fault(what)
-    problem = _problem_of_about(fault, about) or _problem_of_requests(fault, said) or _problem_of_counts(said)
     phase = said.get("phase") or ("partial" if "stored" in said else fault.kind.phases[0])
-    problem = problem or _problem_of_phase(fault, phase, said)
-    if problem:
+    wrong = chain(_wrong_about(fault, about), _wrong_requests(fault, said), _wrong_counts(said))
+    for problem in chain(wrong, _wrong_phase(fault, phase, said)):
         raise ValueError(problem)
     if "nth" in said:
-        said |= {"after": said.pop("nth") - 1, "times": 1}
-    elif "probability" in said and said["times"] == 1:
-        said["times"] = None
+        said["after"] = said.pop("nth") - 1
+    if said["times"] is ...:
+        said["times"] = None if "probability" in said else 1
     if "method" in said:
         said["method"] = said["method"].upper()
     return Fault(**{**said, "what": what, "phase": phase, "about": tuple(about.items())})
@@ -265,73 +281,77 @@ def _is_status(what: object) -> bool:
     return isinstance(what, int) and not isinstance(what, bool) and 400 <= what <= LATEST  # noqa: PLR2004 -- failures
 
 
-def _problem_of_about(fault: Fault, about: Mapping[str, Any]) -> str | None:
+def _wrong_about(fault: Fault, about: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with what is said about a kind."""
     allowed = fault.kind.about
     unknown = [name for name in about if name not in allowed]
     if unknown:
         what = _named(fault.what) if callable(fault.what) else fault.what
-        return f"{what} takes no {', '.join(unknown)}. What may be said about it: {', '.join(allowed) or 'nothing'}."
-    needed = [name for name in allowed if name not in ("message", "retry_after", "retry_after_date", "seconds")]
-    missing = [name for name in needed if name not in about and "message" not in about]
+        yield f"{what} takes no {', '.join(unknown)}. What may be said about it: {', '.join(allowed) or 'nothing'}."
+    missing = [name for name in fault.kind.places if name not in about and "message" not in about]
     if missing:
-        return f"The message of {fault.what!r} has places for {', '.join(missing)}: give them, or a message."
+        yield f"The message of {fault.what!r} has places for {', '.join(missing)}: give them, or a message."
     if "retry_after" in about and "retry_after_date" in about:
-        return "retry_after says the seconds as a number, retry_after_date as a date: give one of them."
-    for name in ("retry_after", "retry_after_date", "seconds"):
-        if name in about and (not _is_number(about[name]) or about[name] < 0):
-            return f"{name} is a number of seconds, not {about[name]!r}."
-    return None
+        yield "retry_after says the seconds as a number, retry_after_date as a date: give one of them."
+    if "message" in about and not isinstance(about["message"], str):
+        yield f"message is a text, not {about['message']!r}."
+    for name in ("retry_after", "retry_after_date"):
+        if name in about and not (_is_whole(about[name]) and 0 <= about[name] <= LONGEST):
+            yield f"{name} is a whole number of seconds, at most {LONGEST}, not {about[name]!r}."
+    if "seconds" in about and not (_is_number(about["seconds"]) and 0 <= about["seconds"] <= LONGEST):
+        yield f"seconds is a number, at most {LONGEST}, not {about['seconds']!r}."
 
 
-def _problem_of_requests(fault: Fault, said: Mapping[str, Any]) -> str | None:
+def _wrong_requests(fault: Fault, said: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with how the requests are told."""
     route, paging = said.get("route"), fault.what in PAGES
     if route is not None:
-        if route not in contract.routes() or not contract.routes()[route].built:
+        if not isinstance(route, str) or route not in contract.routes() or not contract.routes()[route].built:
             there = [each.name for each in contract.routes().values() if each.built]
-            return f"No route is called {route!r}. There are: {', '.join(there)}."
+            yield f"No route is called {route!r}. There are: {', '.join(there)}."
         if paging and not contract.pages(route):
-            return f"{route} has no pages, and so no {fault.what}."
+            yield f"{route} has no pages, and so no {fault.what}."
     for name in ("method", "path"):
         if name in said and (not isinstance(said[name], str) or not said[name]):
-            return f"{name} is a text, not {said[name]!r}."
+            yield f"{name} is a text, not {said[name]!r}."
     if "path" in said and said["path"][0] not in "/*":
-        return f"A path starts with / or *, below the tenant's URL, not as {said['path']!r} does."
+        yield f"A path starts with / or *, below the tenant's URL, not as {said['path']!r} does."
     if "when" in said and not callable(said["when"]):
-        return f"when is a function that is told a request, not {said['when']!r}."
-    return None
+        yield f"when is a function that is told a request, not {said['when']!r}."
+    if not isinstance(said.get("optional", False), bool):
+        yield f"optional is True or False, not {said['optional']!r}."
 
 
-def _problem_of_counts(said: Mapping[str, Any]) -> str | None:
+def _wrong_counts(said: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with how often it happens."""
-    times, after, nth = said["times"], said.get("after", 0), said.get("nth")
+    times, after, nth, probability = (said.get(name) for name in ("times", "after", "nth", "probability"))
     for name, value, least in (("times", times, 1), ("after", after, 0), ("nth", nth, 1)):
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
-            return f"{name} is a whole number, at least {least}, not {value!r}."
-    if nth is not None and (after or times != 1):
-        return "nth is one request, counted from 1: it takes neither times nor after."
-    probability = said.get("probability")
+        if value is not None and value is not ... and not (_is_whole(value) and value >= least):
+            yield f"{name} is a whole number, at least {least}, not {value!r}."
+    if nth is not None and (after or times is not ... or probability is not None):
+        yield "nth is one request, counted from 1: it takes neither times nor after nor a probability."
     if probability is not None and (not _is_number(probability) or not 0 < probability <= 1):
-        return f"probability is a number above 0 and at most 1, not {probability!r}."
+        yield f"probability is a number above 0 and at most 1, not {probability!r}."
     if "seed" in said and (probability is None or not isinstance(said["seed"], int)):
-        return f"seed is a whole number that the draws of a probability follow from, not {said['seed']!r} without one."
-    return None
+        yield f"seed is a whole number that the draws of a probability follow from, not {said['seed']!r} without one."
 
 
-def _problem_of_phase(fault: Fault, phase: Any, said: Mapping[str, Any]) -> str | None:
+def _wrong_phase(fault: Fault, phase: Any, said: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with when it happens."""
     if phase not in EVERY_PHASE:
-        return f"phase is one of {', '.join(EVERY_PHASE)}, not {phase!r}."
+        yield f"phase is one of {', '.join(EVERY_PHASE)}, not {phase!r}."
     if phase not in fault.kind.phases:
         what = _named(fault.what) if callable(fault.what) else fault.what
-        return f"{what} has the phase {' or '.join(fault.kind.phases)}, and cannot be {phase}."
+        yield f"{what} has the phase {' or '.join(fault.kind.phases)}, and cannot be {phase}."
     if "stored" in said and (phase != "partial" or not isinstance(said["stored"], int) or said["stored"] < 0):
-        return f"stored is how many items of a batch are stored, with the phase partial, not {said['stored']!r}."
+        yield f"stored is how many items of a batch are stored, with the phase partial, not {said['stored']!r}."
     route = said.get("route")
     if phase == "partial" and route is not None and contract.batch(route) is None:
-        return f"{route} takes no batch of which a part could be stored."
-    return None
+        yield f"{route} takes no batch of which a part could be stored."
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:

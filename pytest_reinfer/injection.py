@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import re
+from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,13 +30,15 @@ class Injection:
     FaultsNeverFired where a fault that is not optional never did.
     """
 
-    def __init__(self, plan: Plan, seed: int, remove: Callable[[Injection], object]) -> None:
+    def __init__(self, plan: Plan, seed: int, remove: Callable[[Injection], bool]) -> None:
         self._lines = [_Line(sequence, f"{seed}:{place}") for place, sequence in enumerate(plan.sequences)]
         self._remove = remove
+        self._ended = False
 
     def then(self, what: int | str | Callable[[], object], **given: Any) -> Self:
         """What goes wrong when the last fault is over; for the same requests, unless others are given."""
         __tracebackhide__ = True
+        self._goes_on()
         line = self._lines[-1]
         line.append(faults.following(line.faults[-1], what, given))
         return self
@@ -54,15 +57,26 @@ class Injection:
         return "\n".join(line.told() for line in self._lines)
 
     def __enter__(self) -> Self:
+        __tracebackhide__ = True
+        self._goes_on()
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         __tracebackhide__ = True
-        self._remove(self)
-        if kind is None:
+        must_fire = self._remove(self)
+        if kind is None and must_fire:
             error = never_fired([self])
             if error is not None:
                 raise error
+
+    def end(self) -> None:
+        """Let nothing fail any more."""
+        self._ended = True
+
+    def _goes_on(self) -> None:
+        __tracebackhide__ = True
+        if self._ended:
+            raise RuntimeError(f"It has ended: {self.plan}. Put a plan in force by another `fail`.")
 
     def lines(self) -> Iterator[_Line]:
         """Its sequences of faults."""
@@ -78,6 +92,7 @@ class _Line:
         self.matched: list[int] = []  # requests, while the fault was the present one
         self._seed = seed
         self._now = 0
+        self._busy = False
         self._draws: list[Random] = []
         for fault in sequence:
             self.append(fault)
@@ -90,9 +105,14 @@ class _Line:
         seed = self._seed if fault.seed is None else fault.seed
         self._draws.append(Random(f"{seed}:{len(self.faults)}"))  # noqa: S311 -- to be the same at every run
 
+    @property
+    def acts(self) -> bool:
+        """Whether the present fault is something to be done, and spoils no answer."""
+        return self._now < len(self.faults) and effects.acts(self.faults[self._now])
+
     def due(self, logged: LoggedRequest) -> Fault | None:
         """The fault that this request meets, if any; to be told with `fire` when it was the one."""
-        if self._now == len(self.faults):
+        if self._now == len(self.faults) or self._busy:
             return None
         fault = self.faults[self._now]
         if not matches(fault, logged):
@@ -103,6 +123,18 @@ class _Line:
         if fault.probability is not None and self._draws[self._now].random() >= fault.probability:
             return None
         return fault
+
+    def act(self, tenant: Tenant, logged: LoggedRequest, fault: Fault) -> None:
+        """Do what is to be done; requests that a function of the test's own sends meanwhile are not for it."""
+        self._busy = True
+        try:
+            if callable(fault.what):
+                self.fire()
+                effects.own(fault.what)
+            elif effects.edit(tenant, logged, str(fault.what)):
+                self.fire()
+        finally:
+            self._busy = False
 
     def fire(self) -> None:
         """The present fault has fired; after the last time it gives place to the next."""
@@ -144,11 +176,17 @@ def matches(fault: Fault, logged: LoggedRequest) -> bool:
     return (
         fault.route in (None, route)
         and fault.method in (None, logged.method)
-        and (fault.path is None or fnmatchcase(logged.path, fault.path))
+        and (fault.path is None or bool(_pattern(fault.path).fullmatch(logged.path)))
         and (fault.what not in faults.PAGES or (route is not None and contract.pages(route)))
         and (fault.phase != "partial" or effects.items(logged) is not None)
         and (fault.when is None or bool(effects.own(fault.when, logged)))
     )
+
+
+@lru_cache(maxsize=64)
+def _pattern(path: str) -> re.Pattern[str]:
+    """A pattern for paths in which `*` stands for anything."""
+    return re.compile(".*".join(map(re.escape, path.split("*"))), re.DOTALL)
 
 
 def route_of(request: Request) -> str | None:
@@ -172,10 +210,13 @@ def answer(tenant: Tenant, request: Request, injections: Iterable[Injection]) ->
     if met is not None:
         return met
     logged = as_logged(request)
-    due = [(line, fault) for injection in injections for line in injection.lines() if (fault := line.due(logged))]
-    for line, fault in due:
-        if effects.act(tenant, logged, fault):
-            line.fire()
+    lines = [line for injection in injections for line in injection.lines()]
+    acting = [line for line in lines if line.acts]
+    for line in acting:
+        fault = line.due(logged)
+        if fault is not None:
+            line.act(tenant, logged, fault)
+    due = [(line, fault) for line in lines if line not in acting and (fault := line.due(logged))]
     for line, fault in due:
         met = effects.meet(tenant, request, logged, fault)
         if met is not None:

@@ -202,6 +202,7 @@ class Tenant:
     labelled: dict[tuple[str, str], dict[str, bytes]] = field(
         default_factory=dict
     )  # dataset, source -> comment -> marks
+    denied: frozenset[str] = frozenset()  # permissions that nobody has
     rate: Rate | None = None
     lag: Lag | None = None
     reads: int = 0  # exports answered since there is a lag
@@ -255,8 +256,12 @@ class Tenant:
         for user in self.users.values():
             if hmac.compare_digest(user.token.encode(), token.encode()):
                 found = user
-        expired = found is not None and found.expires is not None and found.expires <= self.time()
-        return None if expired else found
+        if found is None or (found.expires is not None and found.expires <= self.time()):
+            return None
+        if self.denied:
+            left = {project: granted - self.denied for project, granted in found.permissions.items()}
+            return User(found.username, found.token, left, found.expires)
+        return found
 
     def charge(self, user: User) -> int | None:
         """Count a request of a user; the seconds until there is one again where there is none left."""

@@ -76,7 +76,9 @@ class Unexpected:
             return None
         told = [_paragraph(request, times) for request, times in asked.items()]
         if told:
-            told.insert(0, "The code under test asked the tenant for what it should not:")
+            wrongly = {each.what for each in asked} - {"crash", "interrupted"}
+            head = "The code under test asked the tenant for what it should not:"
+            told.insert(0, head if wrongly else "While the tenant answered:")
         error = UnexpectedRequests("\n\n".join(told + stopped))
         error.__cause__ = crash
         return error

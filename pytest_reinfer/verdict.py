@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 from pytest_reinfer import given
@@ -25,6 +26,8 @@ def once(expected: Iterable[Any], stored: Sequence[JSON], key: Callable[[JSON], 
     """
     __tracebackhide__ = True
     wanted = given.several("assert_no_duplicates_or_losses", "comments", expected)
+    if not wanted and not isinstance(expected, Sized):
+        raise ValueError("assert_no_duplicates_or_losses: comments is an iterator that has ended. Give a list.")
     if key is None:
         objects = [
             given.an_object(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, find, given, settings
 
 from pytest_reinfer import FakeTenant, faults, strategies
 from pytest_reinfer.faults import Plan, before, fail
@@ -69,6 +69,31 @@ def test_parts_of_a_batch_are_for_routes_that_take_one() -> None:
 
     plan = find(strategies.fault_plans(500, route="sync_comments"), partial, settings=FIND)
     assert repr(plan) == "fail(500, route='sync_comments', phase='partial', optional=True)"
+
+
+def test_every_kind_can_be_drawn() -> None:
+    found: set[Any] = set()
+
+    @MANY
+    @given(strategies.fault_plans(*faults.kinds()))
+    def look(plan: Plan) -> None:
+        found.update(fault.what for fault in plan.faults)
+
+    look()
+    assert found == set(faults.kinds())
+
+
+def test_a_plan_that_fails_is_printed_as_python() -> None:
+    @settings(FIND, phases=[Phase.generate, Phase.shrink], verbosity=Verbosity.normal)
+    @given(plan=strategies.fault_plans())
+    def survives(plan: Plan) -> None:
+        assert all(fault.after + (fault.times or 0) <= 2 for fault in plan.faults)
+
+    with pytest.raises(AssertionError) as caught:
+        survives()
+    (note,) = [line for line in caught.value.__notes__ if "plan=" in line]
+    assert "Fault(" not in note
+    assert "plan=fail(503, nth=3, optional=True)" in note
 
 
 def test_what_cannot_be_drawn_is_refused_at_once() -> None:

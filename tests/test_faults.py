@@ -32,6 +32,9 @@ PLANS = {
     "fail(500, when=somewhere)": fail(500, when=somewhere),
     "fail(500, probability=0.5, seed=3)": fail(500, probability=0.5, seed=3),
     "fail(500, times=2, probability=0.5)": fail(500, times=2, probability=0.5),
+    "fail(500, times=1, probability=0.5)": fail(500, times=1, probability=0.5),
+    "fail(500, times=1, after=3, probability=0.5)": fail(500, times=1, after=3, probability=0.5),
+    "fail('schema_violation', message='no')": fail("schema_violation", message="no"),
     "fail(500, optional=True)": fail(500, optional=True),
     "fail(400, message='no')": fail(400, message="no"),
     "fail('unknown_source', value='x')": fail("unknown_source", value="x"),
@@ -104,9 +107,19 @@ REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     ),
     "The message of 'unknown_source' has places for value": (("unknown_source",), {}),
     "give one of them": ((429,), {"retry_after": 1, "retry_after_date": 1}),
-    "retry_after is a number of seconds, not -1": ((429,), {"retry_after": -1}),
-    "retry_after is a number of seconds, not 'soon'": ((429,), {"retry_after": "soon"}),
-    "seconds is a number of seconds, not inf": (("slow_body",), {"seconds": float("inf")}),
+    "retry_after is a whole number of seconds, at most 1000000000, not -1": ((429,), {"retry_after": -1}),
+    "retry_after is a whole number of seconds, at most 1000000000, not 'soon'": ((429,), {"retry_after": "soon"}),
+    "retry_after is a whole number of seconds, at most 1000000000, not 1.5": ((429,), {"retry_after": 1.5}),
+    "retry_after_date is a whole number of seconds, at most 1000000000, not 1000000001": (
+        (429,),
+        {"retry_after_date": 10**9 + 1},
+    ),
+    "The message of 'schema_violation' has places for message": (("schema_violation",), {}),
+    "message is a text, not 3": ((503,), {"message": 3}),
+    "optional is True or False, not 'no'": ((503,), {"optional": "no"}),
+    "it takes neither times nor after nor a probability": ((503,), {"nth": 2, "probability": 0.5}),
+    "No route is called \\['get_dataset'\\]": ((503,), {"route": ["get_dataset"]}),
+    "seconds is a number, at most 1000000000, not inf": (("slow_body",), {"seconds": float("inf")}),
     "No route is called 'export'. There are: create_dataset": ((503,), {"route": "export"}),
     "get_dataset has no pages, and so no short_page": (("short_page",), {"route": "get_dataset"}),
     "method is a text, not 5": ((503,), {"method": 5}),
@@ -148,6 +161,8 @@ def test_functions_and_failures_are_not_mixed_up() -> None:
         fail(print)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="before takes a function without arguments, not 503"):
         before(503)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"fail\(503, times=None\) does not end, and so nothing follows it"):
+        fail(503, times=None).then(429)
     with pytest.raises(ValueError, match="An empty plan has no last fault"):
         Plan().then(503)
     with pytest.raises(TypeError, match="unsupported operand"):

@@ -64,6 +64,8 @@ POST = f"POST {EXPORT}"
         ({"route": "export_dataset", "nth": 2}, [POST, GET, POST, POST], [200, 200, 503, 200]),
         ({"method": "post"}, [GET, POST, POST], [200, 503, 200]),
         ({"path": "*/export"}, [GET, POST, POST], [200, 503, 200]),
+        ({"path": "/api/v1/datasets/acme/[s]upport", "optional": True}, [GET], [200]),
+        ({"path": "/api/v1/datasets/acme/suppor?", "optional": True}, [GET], [200]),
         ({"path": "/api/v1/datasets/acme/*"}, ["GET /api/v1/datasets", GET], [200, 503]),
         ({"path": "/api/v1/datasets/acme/support"}, [POST, "GET /api/v1/datasets/acme%2Fsupport"], [200, 503]),
     ],
@@ -179,6 +181,34 @@ def test_what_was_asked_wrongly_is_told_before_what_never_fired() -> None:
         tenant.check()
 
 
+def test_a_plan_that_has_ended_is_ended(tenant: FakeTenant) -> None:
+    with tenant.fail(503) as fault:
+        statuses(tenant, GET)
+    with pytest.raises(RuntimeError, match=r"It has ended: fail\(503\)"):
+        fault.then(429)
+    with pytest.raises(RuntimeError, match=r"It has ended: fail\(503\)"), fault:
+        pass
+    assert statuses(tenant, GET) == [200]
+
+
+def test_faults_need_not_fire_where_that_is_said(tenant: FakeTenant) -> None:
+    tenant.faults_must_fire = False
+    with tenant.fail(503, nth=9):
+        pass
+    tenant.fail(503, nth=9)
+
+
+@pytest.mark.parametrize("what", [503, "connection_reset"])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/v1/datsets"), ("PATCH", DATASET)])
+def test_a_fault_does_not_hide_a_path_that_the_api_does_not_have(what: Any, method: str, path: str) -> None:
+    tenant = FakeTenant()
+    tenant.fail(what)
+    with suppress(Trouble):
+        ask(tenant, method, path)
+    with pytest.raises(UnexpectedRequests, match=f"{method} {path}"):
+        tenant.check()
+
+
 def test_a_plan_says_everything_itself(tenant: FakeTenant) -> None:
     with pytest.raises(TypeError, match="a plan says everything itself, and takes no times"):
         tenant.fail(fail(503), times=2)
@@ -223,7 +253,7 @@ def test_of_a_batch_a_part_is_stored(tenant: FakeTenant, said: dict[str, Any], s
 def test_a_batch_that_is_refused_stores_no_part(tenant: FakeTenant) -> None:
     before = everything(tenant)
     tenant.fail(500, phase="partial", stored=1)
-    assert ask(tenant, "POST", SYNC, {"comments": [{"id": "a b"}, comment("1")]}).status == 500
+    assert ask(tenant, "POST", SYNC, {"comments": [comment("1"), {"id": "a b"}]}).status == 500
     assert everything(tenant) == before
 
 
@@ -286,8 +316,8 @@ def test_a_redirect_leads_to_the_login_page(tenant: FakeTenant) -> None:
 
 
 def test_retry_after_says_seconds_or_a_date(tenant: FakeTenant, send: Callable[..., Answer]) -> None:
-    tenant.fail(429).then(429, retry_after=30).then(503, retry_after=0.5).then("html_unavailable", retry_after=7.0)
-    assert [send("GET", DATASET).headers.get("Retry-After") for _ in range(4)] == [None, "30", "0.5", "7"]
+    tenant.fail(429).then(429, retry_after=30).then("html_unavailable", retry_after=7)
+    assert [send("GET", DATASET).headers.get("Retry-After") for _ in range(3)] == [None, "30", "7"]
     tenant.fail(429, retry_after_date=120)
     then = parsedate_to_datetime(send("GET", DATASET).headers["Retry-After"])
     assert 119 <= (then - datetime.now(UTC)).total_seconds() <= 121
@@ -358,6 +388,24 @@ def test_a_permission_can_be_revoked_at_a_request(tenant: FakeTenant) -> None:
     tenant.before(lambda: tenant.revoke("Export datasets"), nth=3)
     assert statuses(tenant, POST, POST, POST, GET) == [200, 200, 403, 200]
     assert tenant.permissions_used == ("Export datasets", "View labels")
+
+
+def test_a_function_may_ask_the_tenant_itself(tenant: FakeTenant) -> None:
+    found: list[list[int]] = []
+    tenant.before(lambda: found.append(statuses(tenant, GET)), times=2)
+    tenant.fail(503, nth=3)
+    assert statuses(tenant, GET, GET, GET) == [200, 200, 200]
+    assert found == [[200], [503]]  # its requests count as any others
+    endless = tenant.before(lambda: found.append(statuses(tenant, GET)), times=None)
+    assert statuses(tenant, GET) == [200]
+    assert endless.fired == 1
+
+
+def test_what_follows_a_function_comes_with_the_next_request(tenant: FakeTenant) -> None:
+    called: list[int] = []
+    tenant.before(lambda: called.append(1)).then(503).then(lambda: called.append(2))
+    assert statuses(tenant, GET, GET, GET) == [200, 503, 200]
+    assert called == [1, 2]
 
 
 def test_an_error_in_a_function_of_the_test_is_the_tests_own() -> None:

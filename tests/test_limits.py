@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import Answer, ask, comment
 
+from pytest_reinfer.unexpected import WouldHang
 from pytest_reinfer.wire import Request
 
 if TYPE_CHECKING:
@@ -44,6 +45,22 @@ def test_a_window_starts_with_the_first_request_in_it(tenant: FakeTenant, send: 
     assert [send("GET", LIST).status for _ in range(2)] == [200, 429]
     tenant.clock.advance(1)
     assert send("GET", LIST).status == 200
+
+
+def test_who_really_waits_is_told_that_the_limit_goes_by_the_clock(
+    tenant: FakeTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = [100.0]
+    monkeypatch.setattr("pytest_reinfer.fake.monotonic", lambda: really[0])
+    tenant.rate_limit(1, seconds=30)
+    assert [ask(tenant, "GET", LIST).status for _ in range(3)] == [200, 429, 429]
+    really[0] += 29
+    assert ask(tenant, "GET", LIST).status == 429
+    really[0] += 30
+    with pytest.raises(WouldHang, match="GET /api/v1/datasets: The client has really waited 30 s, as it was told to"):
+        ask(tenant, "GET", LIST)
+    with pytest.raises(AssertionError, match="Lead its sleeping there by"):
+        tenant.check()
 
 
 def test_each_token_has_a_window_of_its_own(tenant: FakeTenant, send: Send) -> None:
@@ -116,6 +133,18 @@ def test_a_revoked_permission_is_gone_and_those_it_implies_stay(tenant: FakeTena
     assert send("GET", "/api/v1/datasets/acme/support", user=viewer).status == 403
     with pytest.raises(ValueError, match=r"'Fly' is no permission of the API\. There are: "):
         tenant.revoke("Fly")
+
+
+def test_a_permission_can_be_denied_to_everybody_present_and_to_come(tenant: FakeTenant, send: Send) -> None:
+    tenant.add_dataset("acme/support")
+    tenant.deny("View labels")
+    late = tenant.add_user("late", permissions=["View labels", "Export datasets"])
+    for user in (None, late):
+        assert send("GET", "/api/v1/datasets/acme/support", user=user).status == 403
+        assert send("GET", LIST, user=user).json["datasets"] == []
+        assert send("POST", EXPORT, {}, user=user).status == 200
+    with pytest.raises(ValueError, match=r"'Fly' is no permission of the API"):
+        tenant.deny("Fly")
 
 
 def test_the_permissions_used_are_those_that_requests_needed_and_had(tenant: FakeTenant) -> None:

@@ -74,6 +74,23 @@ def test_a_dataset_changes_between_two_pages(tenant: FakeTenant, edit: str, stor
     assert [each.fault for each in tenant.requests] == [None] * len(tenant.requests)
 
 
+def test_a_pager_that_goes_on_by_a_moment_has_a_cursor_too(tenant: FakeTenant) -> None:
+    found: list[str] = []
+    since: dict[str, str] = {}
+    tenant.fail("deleted_at_cursor", nth=2)
+    while entries := page(tenant, **since)["comments"][1 if since else 0 :]:  # it leaves out what it has already
+        found += [entry["comment"]["id"] for entry in entries]
+        since = {"from": entries[-1]["comment"]["timestamp"]}
+    assert found == ["a", "b", "d", "e", "f"]  # c is lost
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2024-02-30T00:00:00Z", "2023-01-01T00:00:00Z", 5])
+def test_a_moment_before_everything_is_no_cursor(tenant: FakeTenant, since: Any) -> None:
+    fault = tenant.fail("deleted_at_cursor", optional=True)
+    ask(tenant, "POST", EXPORT, {"from": since})
+    assert fault.fired == 0
+
+
 def test_an_edit_waits_for_a_page_that_has_a_cursor(tenant: FakeTenant) -> None:
     fault = tenant.fail("deleted_at_cursor")
     page(tenant)

@@ -117,6 +117,9 @@ def test_a_long_list_is_cut(tenant: FakeTenant) -> None:
 def test_what_is_no_list_of_comments_is_refused(tenant: FakeTenant) -> None:
     with pytest.raises(TypeError, match="assert_no_duplicates_or_losses: comments is a list, not 'x'"):
         tenant.assert_no_duplicates_or_losses("acme/mail", "x")
+    with pytest.raises(ValueError, match="comments is an iterator that has ended"):
+        tenant.assert_no_duplicates_or_losses("acme/mail", iter(()))
+    tenant.assert_no_duplicates_or_losses("acme/mail", [])
     with pytest.raises(TypeError, match="an object is wanted"):
         tenant.assert_no_duplicates_or_losses("acme/mail", [5])
     with pytest.raises(ValueError, match="comment 0: the value: 'messages' is a required property"):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pytest_reinfer.faults import Plan
 
 STATUSES = (503, 429, 500, 502, 504, 409)  # what clients try again after, the plainest first
-LATEST = 8  # of so many requests one may be the first to fail
-MOST = 3  # so many requests in a row
+LATEST = 8  # so many requests may be sent until the last one fails
+TIMES = (1, 1, 1, 1, 1, 2, 3)  # so many requests in a row, mostly one
 WAITS = (None, 1, 30)  # seconds, in the Retry-After of what has one
 WAITING = (503, 429)
 
@@ -35,7 +35,7 @@ def fault_plans(*kinds: int | str, route: str | None = None, max_faults: int = 3
     __tracebackhide__ = True
     every = kinds or _usual()
     for kind in every:
-        faults.fail(kind, route=route)  # refused here, and not while drawing
+        faults.fail(kind, route=route, **_words(kind))  # refused here, and not while drawing
     given.whole("fault_plans", "max_faults", max_faults, 1)
     # One choice for a fault, each byte of it shrunk by itself: so the smallest is found, and others are left out whole.
     one = st.binary(min_size=5, max_size=5).map(lambda drawn: _plan(every, route, drawn))
@@ -52,12 +52,20 @@ def _usual() -> tuple[int | str, ...]:
 def _plan(kinds: Sequence[int | str], route: str | None, drawn: bytes) -> Plan:
     """The plan of one fault."""
     kind, wait = _row(kinds, drawn[0]), _row(WAITS, drawn[3])
-    about = {"retry_after": wait} if kind in WAITING and wait is not None else {}
+    about: dict[str, Any] = {"retry_after": wait} if kind in WAITING and wait is not None else {}
+    about |= _words(kind)
     takes_part = route is not None and contract.batch(route) is not None
-    phases = [each for each in faults.fail(kind).faults[0].kind.phases if each != "partial" or takes_part]
-    after, more = _row(range(LATEST), drawn[1]), _row(range(MOST), drawn[2])
+    every = faults.EVERY_PHASE if isinstance(kind, int) else faults.kinds()[kind].phases
+    phases = [each for each in every if each != "partial" or takes_part]
+    last = _row(range(1, LATEST + 1), drawn[1])
+    times = min(_row(TIMES, drawn[2]), last)
     phase = _row(phases, drawn[4])
-    return faults.fail(kind, after=after, times=more + 1, route=route, phase=phase, optional=True, **about)
+    return faults.fail(kind, after=last - times, times=times, route=route, phase=phase, optional=True, **about)
+
+
+def _words(kind: int | str) -> dict[str, Any]:
+    """What the message of a kind leaves open."""
+    return dict.fromkeys(faults.kinds()[kind].places, "x") if isinstance(kind, str) and kind in faults.kinds() else {}
 
 
 def _row(table: Sequence[Any], byte: int) -> Any:

@@ -132,6 +132,6 @@ def _hanging(trouble: Trouble) -> str:
         else f"{len(response.body[: trouble.at])} of {len(response.body)} bytes of a body"
     )
     return (
-        f"The client waits for ever: {came} came, and then nothing more, and it has set no timeout.\n"
+        f"The client waits for ever: {came} came, and then nothing more, and it has set no read timeout.\n"
         "Give the request one, such as `timeout=30` with `requests`: on a network it would hang here too."
     )
