@@ -8,6 +8,7 @@ import pytest
 from conftest import ask, comment
 
 from pytest_reinfer import FakeTenant, contract, faults
+from pytest_reinfer.export import CONTINUATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,33 @@ def test_a_dataset_changes_between_two_pages(tenant: FakeTenant, edit: str, stor
     assert [each.fault for each in tenant.requests] == [None] * len(tenant.requests)
 
 
+def test_what_is_added_at_the_cursor_sorts_right_behind_it(tenant: FakeTenant) -> None:
+    for upload in (comment("c!", "2024-01-03T00:00:00Z"), comment("c~", "2024-01-03T00:00:00Z")):
+        tenant.add_comments("acme/support", [upload])
+    tenant.fail("added_at_cursor", nth=2)
+    first = page(tenant, limit=3)
+    assert ids(first) == ["a", "b", "c"]
+    assert [name[:2] for name in ids(page(tenant, limit=3, continuation=first["continuation"]))] == ["c!", "c.", "c~"]
+
+
+def test_nothing_is_edited_where_there_is_nothing(tenant: FakeTenant) -> None:
+    before = tenant.fail("deleted_before_cursor", optional=True)
+    page(tenant, limit=1, continuation=page(tenant, limit=1)["continuation"])
+    assert before.fired == 0
+    behind = tenant.fail("deleted_behind_cursor", optional=True)
+    page(tenant, **{"from": "2024-01-06T00:00:00Z"})
+    assert (before.fired, behind.fired) == (1, 0)
+
+
+def test_an_expired_continuation_has_the_form_of_a_good_one_and_a_garbled_has_not(tenant: FakeTenant) -> None:
+    good = page(tenant)["continuation"]
+    tenant.fail("expired_continuation").then("garbled_continuation")
+    expired, garbled = page(tenant)["continuation"], page(tenant)["continuation"]
+    assert (expired[:-1], len(expired), expired == good) == (good[:-1], len(good), False)
+    assert CONTINUATION.fullmatch(expired)
+    assert not CONTINUATION.fullmatch(garbled)
+
+
 def test_a_pager_that_goes_on_by_a_moment_has_a_cursor_too(tenant: FakeTenant) -> None:
     found: list[str] = []
     since: dict[str, str] = {}
@@ -101,9 +129,10 @@ def test_an_edit_waits_for_a_page_that_has_a_cursor(tenant: FakeTenant) -> None:
 
 
 def test_by_created_at_a_new_comment_can_only_be_the_last(tenant: FakeTenant) -> None:
-    tenant.fail("added_before_cursor", optional=True, times=None)
-    tenant.fail("added_at_cursor", optional=True, times=None)
+    before = tenant.fail("added_before_cursor", optional=True, times=None)
+    at = tenant.fail("added_at_cursor", optional=True, times=None)
     assert walk(tenant, order_by="created_at") == IDS
+    assert before.fired == at.fired == 0
     with tenant.fail("added_behind_cursor"):
         assert walk(tenant, order_by="created_at")[:-1] == IDS
 
@@ -119,9 +148,10 @@ def test_edits_at_the_end_of_the_calendar_and_of_ids_do_nothing() -> None:
         last = comment("x" * 1024, "9999-12-31T23:59:59.999999Z")
         first = [comment(name, "9999-12-31T23:59:59.999998Z") for name in "ab"]
         tenant.add_dataset("acme/support", comments=[*first, last, comment("y" * 1024, "9999-12-31T23:59:59.999999Z")])
-        tenant.fail("added_at_cursor", nth=2, optional=True)
-        tenant.fail("added_behind_cursor", nth=2, optional=True)
+        at = tenant.fail("added_at_cursor", nth=2, optional=True)
+        behind = tenant.fail("added_behind_cursor", nth=2, optional=True)
         assert len(walk(tenant, limit=3)) == 4
+        assert at.fired == behind.fired == 0
 
 
 def test_a_short_page_has_a_continuation(tenant: FakeTenant) -> None:
