@@ -241,6 +241,7 @@ def display_name(permission: str) -> str:
 
     Raises ValueError, naming the permissions that there are, for a name that the API does not know.
     """
+    __tracebackhide__ = True
     table = convention("x-permissions")
     display = {entry["name"]: name for name, entry in table.items()} | {name: name for name in table}
     if permission not in display:

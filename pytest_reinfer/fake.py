@@ -414,7 +414,7 @@ class FakeTenant:
         __tracebackhide__ = True
         with self._lock:
             old = self.user(user if isinstance(user, str) else user.username)
-            taken = {contract.display_name(permission) for permission in permissions}
+            taken = set(map(contract.display_name, permissions))
             left = {project: granted - taken for project, granted in old.permissions.items()}
             self._state.users[old.username] = User(old.username, old.token, left, old.expires)
 
@@ -422,7 +422,7 @@ class FakeTenant:
         """Take permissions from every user, present and to come, in every project; those that they imply stay."""
         __tracebackhide__ = True
         with self._lock:
-            self._state.denied |= {contract.display_name(permission) for permission in permissions}
+            self._state.denied |= set(map(contract.display_name, permissions))
 
     # ------------------------------------------------------------------------------------ failing on purpose
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reinfer import contract, faults
+from pytest_reinfer import FakeTenant, contract, faults
 from pytest_reinfer.faults import Plan, before, fail
 from pytest_reinfer.wire import UNREACHED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def somewhere(request: object) -> bool:
@@ -33,6 +37,7 @@ PLANS = {
     "fail(500, probability=0.5, seed=3)": fail(500, probability=0.5, seed=3),
     "fail(500, times=2, probability=0.5)": fail(500, times=2, probability=0.5),
     "fail(500, times=1, probability=0.5)": fail(500, times=1, probability=0.5),
+    "fail(500, probability=1)": fail(500, probability=1),
     "fail(500, times=1, after=3, probability=0.5)": fail(500, times=1, after=3, probability=0.5),
     "fail('schema_violation', message='no')": fail("schema_violation", message="no"),
     "fail(500, optional=True)": fail(500, optional=True),
@@ -167,3 +172,31 @@ def test_functions_and_failures_are_not_mixed_up() -> None:
         Plan().then(503)
     with pytest.raises(TypeError, match="unsupported operand"):
         fail(503) | 503  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: fail("x"),
+        lambda: fail(print),  # type: ignore[arg-type]
+        lambda: before(503),  # type: ignore[arg-type]
+        lambda: before(somewhere, nth=0),  # type: ignore[arg-type]
+        lambda: fail(503).then("x"),
+        lambda: fail(503, times=None).then(429),
+        lambda: Plan().then(503),
+        lambda: FakeTenant().fail("x"),
+        lambda: FakeTenant().fail(503).then("x"),
+        lambda: FakeTenant().fail(fail(503), times=2),
+        lambda: FakeTenant().before(3),  # type: ignore[arg-type]
+        lambda: FakeTenant().rate_limit(0),
+        lambda: FakeTenant().lag("all"),
+        lambda: FakeTenant().expire_token(-1),
+        lambda: FakeTenant().revoke("Fly"),
+        lambda: FakeTenant().deny("Fly"),
+    ],
+)
+def test_what_is_refused_is_refused_at_the_line_that_says_it(call: Callable[[], object]) -> None:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call()
+    shown = caught.traceback.filter(caught)
+    assert shown[-1].path == Path(__file__)
