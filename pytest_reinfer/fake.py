@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache, cached_property, lru_cache, partial
 from math import inf
 from time import monotonic
@@ -86,6 +87,7 @@ class FakeTenant:
         self._state = _fresh(seed, self.url).fork()
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
         self._doors: list[Replaced] = []
+        self._led = ExitStack()
         self._injections: tuple[Injection, ...] = ()
         self._budgets: tuple[Budget, ...] = ()
         self._told_to_wait = inf  # until when, by the real clock
@@ -105,10 +107,14 @@ class FakeTenant:
             raise RuntimeError(f"{self!r} is open already.")
         doors = [guard.guard(self.url, self._unexpected.stop), *requests.doors(self.locate)]
         self._doors = [door.open() for door in doors]
+        clock = sys.modules.get("pytest_reinfer.clock")
+        if clock is not None and clock.leading():  # what sleeps by another tenant's clock sleeps by this one's too
+            self._led.enter_context(self.clock.lead())
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         __tracebackhide__ = True
+        self._led.close()
         for door in reversed(self._doors):
             door.close()
         self._doors = []

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import formatdate
@@ -26,6 +30,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse, Retry
 
 from pytest_reinfer import FakeTenant
+from pytest_reinfer.clock import leading
 from pytest_reinfer.travel import move, travelled, wall
 
 if TYPE_CHECKING:
@@ -116,10 +121,11 @@ def test_a_restored_tenant_is_where_it_was(clock: Clock, tenant: FakeTenant) -> 
     [
         (-1, ValueError, "only goes on, not by -1"),
         (timedelta(days=-1), ValueError, "only goes on"),
-        (float("nan"), ValueError, "NaN"),
+        (float("nan"), ValueError, "give seconds as a number, not nan"),
         (float("inf"), OverflowError, "infinity"),
         (10**12, OverflowError, "out of range"),
         ("5", TypeError, "a number, or a timedelta, not '5'"),
+        (True, TypeError, "a number, or a timedelta, not True"),
         (None, TypeError, "not None"),
     ],
 )
@@ -129,9 +135,10 @@ def test_time_does_not_pass_by_nonsense(clock: Clock, seconds: Any, error: type[
     assert clock.now == START
 
 
-def test_a_refusal_to_let_time_pass_is_told_at_the_callers_line(clock: Clock) -> None:
-    with pytest.raises(ValueError, match="only goes on") as caught:
-        clock.advance(-1)
+@pytest.mark.parametrize("seconds", [-1, True, float("nan"), "5"])
+def test_a_refusal_to_let_time_pass_is_told_at_the_callers_line(clock: Clock, seconds: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="advance: ") as caught:
+        clock.advance(seconds)
     assert str(caught.traceback.filter(caught)[-1].path) == __file__
 
 
@@ -279,6 +286,15 @@ def test_outside_of_leading_sleeps_are_real(slept: list[float], clock: Clock) ->
     time.sleep(2)
     assert slept == [2]
     assert clock.sleeps == (1.0,)
+
+
+def test_whether_any_clock_leads_is_told(clock: Clock) -> None:
+    assert not leading()
+    with FakeTenant("https://other.example").clock.lead():
+        with clock.lead():
+            assert leading()
+        assert leading()
+    assert not leading()
 
 
 def test_an_error_ends_the_leading(clock: Clock) -> None:
@@ -526,6 +542,16 @@ def test_a_sleep_for_ever_is_ended_by_cancelling_alone(led: Clock) -> None:
     assert led.sleeps == (3600.0,)
 
 
+def test_a_sleep_into_the_year_10000_is_told_to_who_sleeps_and_to_nobody_else(led: Clock) -> None:
+    async def work() -> None:
+        far = asyncio.create_task(asyncio.sleep(10**12))
+        assert await asyncio.sleep(5, "fine") == "fine"
+        with pytest.raises(OverflowError):
+            await far
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize("arguments", [(), ("5",), (None,), (1, 2, 3)])
 def test_a_led_sleep_in_asyncio_refuses_what_asyncio_refuses(led: Clock, arguments: tuple[Any, ...]) -> None:
     async def work() -> None:
@@ -534,6 +560,451 @@ def test_a_led_sleep_in_asyncio_refuses_what_asyncio_refuses(led: Clock, argumen
     with pytest.raises(TypeError):
         asyncio.run(work())
     assert led.waited == 0
+
+
+# ------------------------------------------------------------------------------------- whose turn it is in asyncio
+
+
+class Moments:
+    """What happened, and at which second of the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.seen: list[tuple[str, float]] = []
+
+    @property
+    def now(self) -> float:
+        # Timers come early by what real time passes while they are set: much, where the machine is busy.
+        return round((self._clock.now - START).total_seconds(), 1)
+
+    def note(self, what: str) -> None:
+        self.seen.append((what, self.now))
+
+    async def after(self, seconds: float, what: str) -> None:
+        await asyncio.sleep(seconds)
+        self.note(what)
+
+
+@pytest.fixture
+def moments(led: Clock) -> Moments:
+    return Moments(led)
+
+
+async def three(moments: Moments) -> None:
+    await asyncio.gather(moments.after(3, "a"), moments.after(1, "b"), moments.after(2, "c"))
+
+
+IN_ORDER = [("b", 1), ("c", 2), ("a", 3)]
+
+
+def test_sleepers_wake_in_the_order_of_their_deadlines_and_time_passes_once(led: Clock, moments: Moments) -> None:
+    asyncio.run(three(moments))
+    assert moments.seen == IN_ORDER
+    assert led.sleeps == (3.0, 1.0, 2.0)
+    assert led.waited == 6
+
+
+def test_sleepers_of_the_same_deadline_wake_in_the_order_they_fell_asleep(moments: Moments) -> None:
+    async def work() -> None:
+        await asyncio.gather(*(moments.after(0.1, name) for name in "abc"), moments.after(0.1, "d"))
+
+    asyncio.run(work())
+    assert moments.seen == [("a", 0.1), ("b", 0.1), ("c", 0.1), ("d", 0.1)]
+
+
+@pytest.mark.parametrize("limit", [asyncio.wait_for, None])
+def test_a_long_sleep_in_the_background_ends_no_timeout_before_its_time(moments: Moments, limit: Any) -> None:
+    async def work() -> None:
+        for _ in range(3):
+            await asyncio.sleep(1)
+
+    async def both() -> None:
+        background = asyncio.create_task(asyncio.sleep(100))
+        if limit is None:
+            async with asyncio.timeout(10):
+                await work()
+        else:
+            await limit(work(), 10)
+        moments.note("done")
+        await background
+
+    asyncio.run(both())
+    assert moments.seen == [("done", 3)]
+    assert moments.now == 100
+
+
+@pytest.mark.parametrize("wait", [within, waited_for, waited_for_twice])
+def test_a_timeout_comes_at_its_own_moment(moments: Moments, wait: Any) -> None:
+    async def late() -> None:
+        with pytest.raises(TimeoutError):
+            await wait(10, 50)
+        moments.note("timeout")
+
+    async def work() -> None:
+        await asyncio.gather(late(), moments.after(9, "before"), moments.after(11, "after"))
+
+    asyncio.run(work())
+    assert moments.seen == [("before", 9), ("timeout", 10), ("after", 11)]
+
+
+def test_timeouts_inside_timeouts_come_at_their_own_moments(moments: Moments) -> None:
+    async def work() -> None:
+        async with asyncio.timeout(10):
+            while True:
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(asyncio.Event().wait(), 4)
+                moments.note("inner")
+
+    async def both() -> None:
+        heart = asyncio.create_task(asyncio.sleep(100))
+        with pytest.raises(TimeoutError):
+            await work()
+        moments.note("outer")
+        heart.cancel()
+
+    asyncio.run(both())
+    assert moments.seen == [("inner", 4), ("inner", 8), ("outer", 10)]
+
+
+def test_a_timeout_as_long_as_the_sleep_inside_comes_first(moments: Moments) -> None:
+    with pytest.raises(TimeoutError):
+        asyncio.run(waited_for(5, 5))
+    with pytest.raises(TimeoutError):
+        asyncio.run(within(0.3, 0.3))
+    assert moments.now == 5.3
+
+
+def test_a_timeout_that_is_put_off_comes_later(moments: Moments) -> None:
+    async def work() -> None:
+        async with asyncio.timeout(10) as limit:
+            await asyncio.sleep(8)
+            limit.reschedule(asyncio.get_running_loop().time() + 10)
+            await asyncio.sleep(8)
+            moments.note("in time")
+            await asyncio.sleep(8)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(work())
+    assert moments.seen == [("in time", 16)]
+    assert moments.now == 18
+
+
+def test_timers_of_a_loop_fire_at_their_own_moments_once_and_in_their_context(moments: Moments) -> None:
+    name: ContextVar[str] = ContextVar("name")
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        name.set("then")
+        kept = [loop.call_later(20, lambda: moments.note(name.get())), loop.call_later(10, moments.note, "early")]
+        loop.call_later(15, moments.note, "never").cancel()
+        name.set("now")
+        await asyncio.sleep(30)
+        await asyncio.sleep(30)
+        assert len(kept) == 2
+
+    asyncio.run(work())
+    assert moments.seen == [("early", 10), ("then", 20)]
+
+
+def test_a_timer_that_the_loop_has_run_is_not_run_again(led: Clock, moments: Moments) -> None:
+    async def work() -> None:
+        kept = asyncio.get_running_loop().call_later(5, moments.note, "timer")
+        led.advance(10)
+        await moments.after(1, "sleeper")
+        assert not kept.cancelled()
+
+    asyncio.run(work())
+    assert moments.seen == [("timer", 10), ("sleeper", 11)]
+
+
+@pytest.mark.parametrize("far", [float("inf"), 1e30])
+def test_a_timer_for_ever_is_none(moments: Moments, far: float) -> None:
+    async def work() -> None:
+        asyncio.get_running_loop().call_later(far, moments.note, "never")
+        await asyncio.sleep(HOUR)
+
+    asyncio.run(work())
+    assert moments.seen == []
+
+
+def test_without_a_sleeper_time_does_not_pass_and_a_timeout_is_real(moments: Moments) -> None:
+    async def work() -> None:
+        await asyncio.sleep(1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.001)
+
+    asyncio.run(work())
+    assert moments.now == 1
+
+
+def test_a_cancelled_sleep_lets_no_time_pass(led: Clock, moments: Moments) -> None:
+    async def work() -> None:
+        tasks = [asyncio.create_task(asyncio.sleep(seconds)) for seconds in (1, 50, 100)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        tasks[2].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[2]
+        moments.note("cancelled")
+        await moments.after(2, "after")
+        tasks[1].cancel()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.001)
+
+    asyncio.run(work())
+    assert moments.seen == [("cancelled", 0), ("after", 2)]
+    assert moments.now == 2
+    assert led.sleeps == (1.0, 50.0, 100.0, 2.0)
+
+
+def test_a_sleep_that_is_cancelled_when_it_has_woken_ends_as_cancelled(moments: Moments) -> None:
+    async def work() -> None:
+        task = asyncio.create_task(asyncio.sleep(5))
+        asyncio.get_running_loop().call_later(5, task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(work())
+    assert moments.now == 5
+
+
+def test_tasks_that_are_ready_run_before_time_passes(moments: Moments) -> None:
+    async def work() -> None:
+        questions: asyncio.Queue[int] = asyncio.Queue(1)
+        answers: asyncio.Queue[int] = asyncio.Queue(1)
+
+        async def answering() -> None:
+            while True:
+                await answers.put(await questions.get())
+
+        background = [asyncio.create_task(answering()), asyncio.create_task(moments.after(0.1, "sleeper"))]
+        for number in range(500):
+            await questions.put(number)
+            assert await answers.get() == number
+        moments.note("done")
+        await background[1]
+        background[0].cancel()
+
+    asyncio.run(work())
+    assert moments.seen == [("done", 0), ("sleeper", 0.1)]
+
+
+def test_a_task_waits_for_an_event_that_a_sleeper_sets(moments: Moments) -> None:
+    async def work() -> None:
+        event = asyncio.Event()
+
+        async def waiting() -> None:
+            await asyncio.wait_for(event.wait(), 6)
+            moments.note("set")
+            await moments.after(5, "after")
+
+        async def setting() -> None:
+            await asyncio.sleep(5)
+            event.set()
+            await moments.after(5.5, "end")
+
+        await asyncio.gather(waiting(), setting())
+
+    asyncio.run(work())
+    assert moments.seen == [("set", 5), ("after", 10), ("end", 10.5)]
+
+
+@pytest.mark.parametrize(("at_once", "took"), [(5, 7), (2, 21)])
+def test_workers_that_back_off_wait_beside_each_other(led: Clock, moments: Moments, at_once: int, took: float) -> None:
+    async def worker(free: asyncio.Semaphore) -> None:
+        async with free:
+            for seconds in (1, 2, 4):
+                await asyncio.sleep(seconds)
+
+    async def work() -> None:
+        free = asyncio.Semaphore(at_once)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(worker(free))
+
+    asyncio.run(work())
+    assert moments.now == took
+    assert led.waited == 35
+
+
+def test_a_task_that_never_rests_does_not_stop_the_time(moments: Moments) -> None:
+    async def work() -> None:
+        sleeper = asyncio.create_task(moments.after(5, "awake"))
+        while not sleeper.done():  # noqa: ASYNC110 -- there are such programs
+            await asyncio.sleep(0)
+
+    asyncio.run(work())
+    assert moments.seen == [("awake", 5)]
+
+
+def test_time_that_passes_by_hand_or_by_a_sleep_of_the_thread_passes_for_tasks_too(
+    led: Clock, moments: Moments
+) -> None:
+    async def work() -> None:
+        sleepers = [asyncio.create_task(moments.after(seconds, "awake")) for seconds in (4, 10, 20)]
+        await asyncio.sleep(0)
+        led.advance(5)
+        await sleepers[0]
+        time.sleep(5)  # noqa: ASYNC251 -- it is what is tested
+        await asyncio.gather(*sleepers)
+
+    asyncio.run(work())
+    assert moments.seen == [("awake", 5), ("awake", 10), ("awake", 20)]
+
+
+def test_work_in_other_threads_is_not_waited_for(moments: Moments) -> None:
+    async def work() -> None:
+        awake = threading.Event()
+        working = asyncio.create_task(asyncio.to_thread(awake.wait))
+        await moments.after(HOUR, "awake")
+        awake.set()
+        await working
+
+    asyncio.run(work())
+    assert moments.seen == [("awake", HOUR)]
+
+
+def test_who_is_asleep_when_the_leading_ends_sleeps_the_rest_really(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        with clock.lead():
+            tasks = [asyncio.create_task(asyncio.sleep(seconds)) for seconds in (1.001, 1.002, 1.003)]
+            await asyncio.sleep(1)
+        before = time.monotonic()
+        await tasks[0]
+        tasks[1].cancel()
+        await tasks[2]
+        assert time.monotonic() - before >= 0.003 - time.get_clock_info("monotonic").resolution
+
+    asyncio.run(work())
+    assert clock.now == START + timedelta(seconds=1)
+    assert caplog.records == []
+
+
+def test_who_sleeps_the_rest_really_lets_no_time_pass_when_others_are_led_again(clock: Clock) -> None:
+    async def nothing() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.001)
+
+    async def work() -> None:
+        with clock.lead():
+            task = asyncio.create_task(asyncio.sleep(HOUR))
+            await asyncio.sleep(1)
+        await nothing()
+        with clock.lead():
+            await asyncio.sleep(2)
+            await nothing()
+        task.cancel()
+
+    with ExitStack() as ending, ThreadPoolExecutor(1) as pool:  # goes on leading, but not this thread
+        pool.submit(ending.enter_context, FakeTenant("https://other.example").clock.lead()).result()
+        asyncio.run(work())
+    assert clock.now == START + timedelta(seconds=3)
+
+
+def test_a_loop_that_is_run_again_goes_on_where_it_was(moments: Moments) -> None:
+    with asyncio.Runner() as runner:
+
+        async def begin() -> asyncio.Task[None]:
+            task = asyncio.create_task(moments.after(10, "begun"))
+            await moments.after(3, "first")
+            return task
+
+        async def end(task: asyncio.Task[None]) -> None:
+            await moments.after(5, "second")
+            await task
+
+        runner.run(end(runner.run(begin())))
+    assert moments.seen == [("first", 3), ("second", 8), ("begun", 10)]
+
+
+def test_a_loop_is_not_kept_by_its_sleepers_and_timers(led: Clock) -> None:
+    loop = asyncio.new_event_loop()
+    loop.call_later(HOUR, print)
+    loop.create_task(asyncio.sleep(HOUR)).add_done_callback(print)
+    loop.run_until_complete(asyncio.wait_for(asyncio.sleep(1), 2))
+    loop.close()
+    gone = weakref.ref(loop)
+    del loop
+    gc.collect()
+    assert gone() is None
+
+
+class Foreign(asyncio.SelectorEventLoop):
+    """Like a loop that is not asyncio's own: nobody sees what it has to do."""
+
+    call_at = asyncio.BaseEventLoop.call_at
+    call_soon = asyncio.BaseEventLoop.call_soon
+
+
+def test_loops_that_are_not_asyncios_own_are_led_too(moments: Moments) -> None:
+    with asyncio.Runner(loop_factory=Foreign) as runner:
+        runner.run(three(moments))
+    assert moments.seen == IN_ORDER
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_loops_are_as_before_after_the_leading(clock: Clock, *, debug: bool) -> None:
+    before = vars(asyncio.BaseEventLoop).copy()
+    with clock.lead():
+        asyncio.run(waited_for(5, 1), debug=debug)
+        assert vars(asyncio.BaseEventLoop) != before
+    assert vars(asyncio.BaseEventLoop) == before
+
+
+@travelling
+@pytest.mark.parametrize("tick", [False, True])
+def test_tasks_take_their_turns_under_a_travel(travel: Travel, moments: Moments, *, tick: bool) -> None:
+    async def work() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(three(moments), asyncio.sleep(8)), 7)
+        moments.note("timeout")
+
+    with travel("2031-05-06T07:08:09.123457Z", tick=tick):
+        start = moments.now
+        asyncio.run(work())
+    assert [(what, int(moment - start)) for what, moment in moments.seen] == [*IN_ORDER, ("timeout", 7)]
+
+
+def test_timeouts_are_exact_where_real_time_stands(led: Clock) -> None:
+    async def work() -> None:
+        for seconds in (0.1, 0.3, 0.7, 0.001):
+            before = led.now
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.sleep(8), seconds)
+            assert led.now - before == timedelta(seconds=seconds)
+
+    with freezegun.freeze_time("2031-05-06T07:08:09.123457Z"):
+        asyncio.run(work())
+
+
+def test_tasks_take_their_turns_where_asyncio_keeps_its_own_time(moments: Moments) -> None:
+    async def work() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(three(moments), asyncio.sleep(8)), 7)
+        moments.note("timeout")
+
+    with freezegun.freeze_time(START, real_asyncio=True):
+        asyncio.run(work())
+    assert moments.seen == [*IN_ORDER, ("timeout", 7)]
+
+
+def test_two_clocks_lead_tasks_at_once(moments: Moments) -> None:
+    other = FakeTenant("https://other.example").clock
+    with other.lead():
+        asyncio.run(three(moments))
+    assert moments.seen == IN_ORDER
+    assert other.now == START + timedelta(seconds=3)
+    assert other.sleeps == (3.0, 1.0, 2.0)
+
+
+def test_loops_in_several_threads_are_led_at_once(led: Clock, moments: Moments) -> None:
+    seen: list[Moments] = [Moments(led) for _ in range(4)]
+    in_threads(lambda number: asyncio.run(three(seen[number])), 4)
+    assert [sorted(what for what, _ in each.seen) for each in seen] == [["a", "b", "c"]] * 4
+    assert led.waited == 24
+    assert 3 <= moments.now <= 12
 
 
 # ---------------------------------------------------------------------------------------------------- threads, others
@@ -581,6 +1052,19 @@ def test_two_tenants_lead_at_once_and_a_sleep_is_slept_once(slept: list[float], 
     time.sleep(3)
     assert (clock.sleeps, other.sleeps) == [((1, HOUR), (HOUR, 2)), ((1, HOUR, 2), (HOUR,))][first]
     assert slept == [3]
+
+
+def test_a_tenant_that_is_opened_while_sleeping_is_led_goes_along(slept: list[float], clock: Clock) -> None:
+    with FakeTenant("https://before.example") as before:
+        start = before.clock.now
+        with clock.lead(), FakeTenant("https://meanwhile.example") as meanwhile:
+            time.sleep(HOUR)
+            assert meanwhile.clock.now == start + timedelta(seconds=HOUR)
+            assert (meanwhile.clock.waited, before.clock.now) == (HOUR, start)
+        with FakeTenant("https://after.example") as after:
+            time.sleep(7)
+            assert after.clock.waited == 0
+    assert slept[-1:] == [7]
 
 
 def test_two_tenants_that_lead_under_a_travel_move_it_once(clock: Clock) -> None:
