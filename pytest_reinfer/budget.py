@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 import threading
 from collections import Counter, defaultdict
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_reinfer import contract
 
+if TYPE_CHECKING:
+    from types import FrameType
+
 OURS: Final = str(Path(__file__).parent)
+RUNNER: Final = f"{os.sep}_pytest{os.sep}"
+DEEP = 3  # so many lines tell who makes a request
 SHOWN = 20  # so many callers a failure shows
 ASKED = 3  # and so many different requests of each
 
@@ -22,7 +28,7 @@ class BudgetExceeded(AssertionError):
 
 
 class Caller(NamedTuple):
-    """The line of the user's own code that a request comes from; line 0: from a thread that runs none."""
+    """A line of the user's own code that a request comes from; line 0: from a thread that runs none."""
 
     file: str
     line: int
@@ -45,17 +51,17 @@ class Budget:
             raise ValueError(f"budget: no route is called {route!r}. There are: {built}.")
         self._allowed = requests
         self._route = route
-        self._made: Counter[Caller] = Counter()
-        self._asked: defaultdict[Caller, dict[str, None]] = defaultdict(dict)
+        self._made: Counter[tuple[Caller, ...]] = Counter()
+        self._asked: defaultdict[tuple[Caller, ...], dict[str, None]] = defaultdict(dict)
 
     def add(self, method: str, path: str, route: str | None) -> None:
         """Count a request, in the thread that makes it."""
         if self._route not in (None, route):
             return
-        caller = _caller()
-        self._made[caller] += 1
-        if len(self._asked[caller]) <= ASKED:
-            self._asked[caller][f"{method} {path}"] = None
+        callers = _callers()
+        self._made[callers] += 1
+        if len(self._asked[callers]) <= ASKED:
+            self._asked[callers][f"{method} {path}"] = None
 
     def check(self) -> None:
         """Raise BudgetExceeded if more requests were made than allowed."""
@@ -65,27 +71,32 @@ class Budget:
             return
         of_route = "" if self._route is None else f" of {self._route}"
         lines = [f"Requests{of_route} made: {made}, allowed: {self._allowed}. They come from:"]
-        lines += [f"  {times} x {caller}   {self._told(caller)}" for caller, times in self._made.most_common(SHOWN)]
-        lines += [f"  ... and {len(self._made) - SHOWN} more lines"] * (len(self._made) > SHOWN)
+        lines += [f"  {times} x {self._told(callers)}" for callers, times in self._made.most_common(SHOWN)]
+        lines += [f"  ... and {len(self._made) - SHOWN} more"] * (len(self._made) > SHOWN)
         raise BudgetExceeded("\n".join(lines))
 
-    def _told(self, caller: Caller) -> str:
-        asked = list(self._asked[caller])
-        return ", ".join([*asked[:ASKED], *["..."] * (len(asked) > ASKED)])
+    def _told(self, callers: tuple[Caller, ...]) -> str:
+        asked = list(self._asked[callers])
+        return f"{', from '.join(map(str, callers))}   {', '.join([*asked[:ASKED], *['...'] * (len(asked) > ASKED)])}"
 
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _caller() -> Caller:
-    """The innermost frame that is neither ours nor a library's."""
-    frame = sys._getframe(2)  # noqa: SLF001 -- inspect.stack reads every file on the way
-    while frame is not None:
-        if not _is_library(frame.f_code.co_filename):
-            return Caller(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-        frame = frame.f_back  # type: ignore[assignment] # None ends the walk
-    return Caller("", 0, f"the thread {threading.current_thread().name!r}, which runs library code only")
+def _callers() -> tuple[Caller, ...]:
+    """The innermost lines that are neither ours nor a library's, each once, up to whoever runs the test."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 -- inspect.stack reads every file on the way
+    found: dict[Caller, None] = {}
+    while frame is not None and len(found) < DEEP:
+        file = frame.f_code.co_filename
+        if not _is_library(file):
+            found[Caller(file, frame.f_lineno, frame.f_code.co_name)] = None
+        elif found and RUNNER in file:
+            break  # what is above started pytest
+        frame = frame.f_back
+    nobody = Caller("", 0, f"the thread {threading.current_thread().name!r}, which runs library code only")
+    return tuple(found) or (nobody,)
 
 
 @lru_cache(maxsize=4096)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from argparse import ArgumentTypeError
 from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
@@ -35,14 +36,16 @@ BUDGET = (
 RERUNS: Final = {  # tests that are run more than once
     "reinfer_sweep": (
         "reinfer_sweep(*kinds, route=None): run the test as it is, and then again for each request that it makes and "
-        "each kind of failure, as of `reinfer.fail`, which this request meets; it passes if all runs pass. kinds: "
-        "statuses, names, plans of one fault; default: the usual ones. route: only its requests fail."
+        "each kind of failure, as of `reinfer.fail`, which this request meets; it passes if all runs pass, and each "
+        "kind meets a request. kinds: statuses, names, plans of one fault; default: the usual ones. route: only its "
+        "requests fail."
     ),
     "reinfer_deny_each": (
         "reinfer_deny_each(): run the test as it is, and then again without each permission that it uses; it passes if "
         "each of these runs fails and tells the refusal, in its exception or in what it prints or logs."
     ),
 }
+ABOUT: Final = {"reinfer_fail": "tenant.fail", "reinfer_budget": "tenant.budget"}  # and how a test says it itself
 
 
 class Hooks:
@@ -78,7 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--reinfer-sweep-max",
         dest="reinfer_sweep_max",
-        type=int,
+        type=_most,
         metavar="N",
         help="the most runs of a test marked reinfer_sweep (default: 1000)",
     )
@@ -93,33 +96,51 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and what lasts as long as the session."""
     for marker in (MARKER, FAIL, BUDGET, *RERUNS.values()):
         config.addinivalue_line("markers", marker)
+    try:
+        _most(config.getini("reinfer_sweep_max"))
+    except ArgumentTypeError as error:
+        raise pytest.UsageError(f"ini setting reinfer_sweep_max: {error}") from None
     session = Session(config)
     config.pluginmanager.register(session, "reinfer-session")
     config.add_cleanup(session.close)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell of each test that was run more than once what its runs came to."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell of each test that was run more than once what its runs came to, and of a sweep that no test was for."""
     told = [
-        f"{report.nodeid}: {value}"
+        (name, f"{report.nodeid}: {value}")
         for reports in terminalreporter.stats.values()
         for report in reports
         if getattr(report, "when", None) == "teardown"  # each test has one, and workers send it too
         for name, value in report.user_properties
         if name in RERUNS
     ]
+    pair = config.getoption("reinfer_sweep")
+    swept = any(name == "reinfer_sweep" for name, _ in told)
+    if pair is not None and not swept and not config.getoption("collectonly"):
+        k, kind = pair
+        told.append(("", f"--reinfer-sweep={k}:{kind}: NO SWEEP, as no test that was run is marked reinfer_sweep"))
     if told:
         terminalreporter.section("reinfer: tests run again with failures")
-        for line in told:
-            terminalreporter.line(line, yellow="CUT" in line)
+        for _, line in told:
+            terminalreporter.line(line, yellow="CUT" in line or "NO SWEEP" in line)
 
 
 def _pair(text: str) -> tuple[int, str]:
-    """The number of a request and a kind of failure; ValueError unless it is both."""
+    """The number of a request and a kind of failure; ArgumentTypeError unless it is both."""
     k, _, kind = text.partition(":")
-    if int(k) < 1 or not kind:
-        raise ValueError
+    if not k.isdecimal() or int(k) < 1 or not kind:
+        raise ArgumentTypeError(
+            f"it takes K:KIND, a request, counted from 1, and a kind of failure, such as 3:409, not {text!r}"
+        )
     return int(k), kind
+
+
+def _most(text: str) -> int:
+    """The most runs of a sweep; ArgumentTypeError for less than one."""
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"it takes a whole number of runs, at least 1, not {text!r}")
+    return int(text)
 
 
 class Session:
@@ -163,13 +184,14 @@ class Session:
         `REINFER_ENDPOINT` and `REINFER_TOKEN` are set to its `url` and `token` until the test has ended. What every
         tenant starts with can be told by the hook `pytest_reinfer_setup`, in a conftest.py.
         """
+        __tracebackhide__ = True
         # The test is known from its hook: a fixture that asks for `request` costs a third more.
         marks = [mark for mark in self._item.iter_markers() if mark.name.startswith("reinfer")]
         marks.reverse()  # the closest last
         settings = self._settings(marks)
         sleep = settings.pop("sleep")
         if sleep not in ("real", "clock"):
-            raise ValueError(f"sleep is 'real' or 'clock', not {sleep!r}. The marker is @pytest.mark.{MARKER}")
+            _wrong(f"sleep is 'real' or 'clock', not {sleep!r}", MARKER)
         self._tenant = tenant = self._made(self._item, settings)
         self._arrange(tenant, marks)
         environment = tenant.environment
@@ -218,6 +240,8 @@ class Session:
             raise
         error = self._unexpected()
         if error is None:
+            if self._tenant is None and item.own_markers:
+                _without_tenant(item)
             return result
         if error.__cause__ is not None:
             raise error
@@ -235,13 +259,14 @@ class Session:
 
     def _made(self, item: pytest.Item, settings: dict[str, Any]) -> FakeTenant:
         """The tenant of a test, as its settings and the setup hooks of its folder want it."""
+        __tracebackhide__ = True
         from pytest_reinfer.fake import FakeTenant  # noqa: PLC0415
         from pytest_reinfer.transports.guard import host_of  # noqa: PLC0415
 
         try:
             tenant = FakeTenant(**settings)
-        except TypeError as error:
-            raise TypeError(f"{error}. The marker is @pytest.mark.{MARKER}") from None
+        except (TypeError, ValueError) as error:
+            _wrong(error, MARKER)
         host = host_of(tenant.url)
         if host is not None:
             self._guarded.add(host)
@@ -269,16 +294,16 @@ class Session:
         for mark in marks:
             if mark.name == "reinfer":
                 if mark.args:
-                    raise TypeError(f"{mark.args} given by position, not by name. The marker is @pytest.mark.{MARKER}")
+                    _wrong(f"{mark.args} given by position, not by name", MARKER)
                 settings |= mark.kwargs
         return settings | self._chosen
 
     def _arrange(self, tenant: FakeTenant, marks: Sequence[pytest.Mark]) -> None:
         """Put in force what the markers of a test say, and what this run of it is for."""
-        _obey(marks, "reinfer_fail", tenant.fail, FAIL)
         arrange = getattr(self._item, "reinfer_arrange", None)
         if arrange is not None:
-            arrange(tenant)
+            arrange(tenant)  # before other failures, which would have it wait
+        _obey(marks, "reinfer_fail", tenant.fail, FAIL)
         _obey(
             marks,
             "reinfer_budget",
@@ -333,11 +358,27 @@ def _put_back(environment: dict[str, str | None]) -> None:
 
 
 def _obey(marks: Sequence[pytest.Mark], name: str, do: Callable[..., object], help_text: str) -> None:
-    """Do what the markers of a name say. TypeError, ValueError, with the marker's help, where it makes no sense."""
+    """Do what the markers of a name say; fail, with the marker's help, where it makes no sense."""
     for mark in marks:
         if mark.name == name:
             try:
                 do(*mark.args, **mark.kwargs)
             except (TypeError, ValueError) as error:
-                told = str(error).removesuffix(".")
-                raise type(error)(f"{told}. The marker is @pytest.mark.{help_text}") from None
+                _wrong(error, help_text)
+
+
+def _wrong(problem: object, help_text: str) -> NoReturn:
+    """Fail for what a marker says, without a traceback: all of it would be ours."""
+    told = f"{problem}".removesuffix(".")
+    raise pytest.fail.Exception(f"{told}. The marker is @pytest.mark.{help_text}", pytrace=False) from None
+
+
+def _without_tenant(item: pytest.Item) -> None:
+    """Fail for a test's own marker about a tenant that the test does not have; a module's or a class's may be."""
+    for mark in item.own_markers:
+        if mark.name in ABOUT:
+            pytest.fail(
+                f"{mark.name} is about the tenant of the fixture `reinfer`, which the test does not use: ask for it. "
+                f"For a tenant of the test's own, say {ABOUT[mark.name]}(...) in the test.",
+                pytrace=False,
+            )

@@ -15,15 +15,18 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
 
 import pytest
+from _pytest.capture import CaptureFixture
 from _pytest.runner import runtestprotocol
 
 from pytest_reinfer import contract
 from pytest_reinfer.faults import Plan, fail
+from pytest_reinfer.patching import Link, Replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Sized
 
     from pytest_reinfer import FakeTenant
+    from pytest_reinfer.injection import Injection
 
     Arrange = Callable[[FakeTenant], object]
     When = Literal["setup", "call", "teardown"]
@@ -52,15 +55,17 @@ class Pair(NamedTuple):
     def __str__(self) -> str:
         return f"{self.k}:{self.label}"
 
-    def arrange(self, tenant: FakeTenant) -> None:
-        """Put it in force; a test that asks less than it did may pass."""
-        tenant.fail(Plan(((replace(self.plan.faults[0], optional=True),),)))
+    def arrange(self, tenant: FakeTenant) -> Injection:
+        """Put it in force."""
+        return tenant.fail(self.plan)
 
-    def met(self, tenant: FakeTenant) -> str:
+    def met(self, ran: Ran) -> str:
         """The request that failed."""
-        route = self.plan.faults[0].route
-        found = [request for request in tenant.requests if route in (None, request.route)]
-        return str(found[self.k - 1]) if len(found) >= self.k else "no request"
+        (fault,) = self.plan.faults
+        requests = [request for tenant in ran.tenants for request in tenant.requests]
+        found = [request for request in requests if request.fault == repr(fault)]
+        found = found or [request for request in requests if fault.route in (None, request.route)][self.k - 1 :]
+        return str(found[0]) if found and ran.met else "no request"
 
 
 class Ran(NamedTuple):
@@ -70,6 +75,13 @@ class Ran(NamedTuple):
     reports: list[pytest.TestReport]
     errors: list[BaseException]
     tenants: list[FakeTenant]
+    arranged: list[Any]  # what came of arranging them
+    read: list[str]  # what the test itself read of what it printed
+
+    @property
+    def met(self) -> bool:
+        """Whether any request met what a sweep put in force."""
+        return any(injection.fired for injection in self.arranged)
 
     @property
     def failed(self) -> bool:
@@ -113,11 +125,13 @@ def _reports(item: pytest.Item, markers: Mapping[str, str]) -> list[pytest.TestR
     marker, *others = (marker for marker in item.iter_markers() if marker.name in markers)
     name = marker.name
     try:
-        _refuse(item, name, {other.name for other in others})
+        _refuse(item, name, [other.name for other in others])
         judge = {"reinfer_sweep": _sweep, "reinfer_deny_each": _deny_each}[name]
         ran, total, seconds, section, failure = judge(item, marker, markers[name])
     except pytest.fail.Exception as refusal:
-        return [_report(item, "setup", refusal), _report(item, "teardown")]
+        reports = [_report(item, "setup", refusal), _report(item, "teardown")]
+        reports[-1].user_properties = [*item.user_properties, (name, "no run: refused, as its error says")]
+        return reports
     reports = ran.reports
     if failure is not None:
         call = _report(ran.item, "call", pytest.fail.Exception(failure, pytrace=False))
@@ -132,10 +146,15 @@ def _reports(item: pytest.Item, markers: Mapping[str, str]) -> list[pytest.TestR
     return reports
 
 
-def _refuse(item: pytest.Item, name: str, others: set[str]) -> None:
+def _refuse(item: pytest.Item, name: str, others: list[str]) -> None:
     """Fail for a test that cannot be run again, or not so."""
-    if others - {name}:
-        _refused(f"A test is marked {name} or {', '.join(others - {name})}, not both: make two tests of it.")
+    if {*others} - {name}:
+        _refused(f"A test is marked {name} or {', '.join({*others} - {name})}, not both: make two tests of it.")
+    if others and name == "reinfer_sweep":
+        _refused(
+            f"The test has {len(others) + 1} markers reinfer_sweep, with those of its class and module: name all kinds "
+            "in one."
+        )
     if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
         _refused(
             f"{name} runs a test again and again, as @given does. Draw the failures as a part of the example: "
@@ -160,15 +179,16 @@ def _sweep(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdict:
             _refused(
                 f"{marker.kwargs} given, and it takes the keyword route only. The marker is @pytest.mark.{help_text}"
             )
-        by_label = {str(kind): kind for kind in kinds}
+        by_label = _by_label(kinds)
         plans = {label: _at(kind, 1, route) for label, kind in by_label.items()}
         named: tuple[int, str] | None = item.config.getoption("reinfer_sweep")
         if named is not None:
             k, label = named
-            plan = _at(by_label.get(label, _kind(label)), k, route)
-            return Verdict(_run(item, lambda tenant: tenant.fail(plan)), f"1 run: {k}:{label}")
+            pair = Pair(k, label, _at(by_label[label] if label in by_label else _kind(label), k, route))
     except (TypeError, ValueError) as error:
         _refused(f"{error} The marker is @pytest.mark.{help_text}")
+    if named is not None:
+        return _one(item, pair)
     base = _run(item)
     if not base.passed:
         return Verdict(base, "no run with a failure: the test does not pass as it is")
@@ -183,46 +203,87 @@ def _sweep(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdict:
     total = f"{_count(pairs, 'run')}: {most} request{'s' * (most != 1)} x {_count(plans, 'kind')}"
     if len(pairs) < len(every):
         total += f", CUT from {len(every)} runs by reinfer_sweep_max: the rest was not tried"
-    return _swept(item, base, pairs, total)
+    unasked = [label for label, plan in plans.items() if not asked[label] and not plan.faults[0].optional]
+    return _swept(item, base, pairs, unasked, total)
 
 
-def _swept(item: pytest.Item, base: Ran, pairs: list[Pair], total: str) -> Verdict:
-    """Run them all; the first that fails is the smallest."""
+def _one(item: pytest.Item, pair: Pair) -> Verdict:
+    """The run that the command line names."""
+    ran = _run(item, pair.arrange)
+    failure = None
+    if ran.passed and not ran.met:
+        made = _asked(_tenant(ran, "reinfer_sweep"), pair.plan.faults[0].route)
+        failure = (
+            f"--reinfer-sweep={pair}: {pair.plan} met no request. The test made {_count(range(made), 'request')}, "
+            "counted from 1, and not each is one that this kind of failure is for."
+        )
+    return Verdict(ran, f"1 run: {pair}", failure=failure)
+
+
+def _swept(item: pytest.Item, base: Ran, pairs: list[Pair], unasked: list[str], total: str) -> Verdict:
+    """Run them all; the first that fails is the smallest. unasked: the kinds that have no run."""
+    tried: list[Pair] = []
     failed: list[Pair] = []
-    smallest, skipped = base, 0
+    met: set[str] = set()
+    smallest, idle, skipped = base, 0, 0
     seconds = base.reports[-2].duration
     for pair in pairs:
         ran = _run(item, pair.arrange)
+        tried.append(pair)
         seconds += sum(report.duration for report in ran.reports)
         skipped += ran.skipped
+        idle += not ran.met
+        if ran.met or pair.plan.faults[0].optional:
+            met.add(pair.label)
         if ran.failed:
             smallest = smallest if failed else ran
             failed.append(pair)
             if item.config.getoption("usepdb", default=False):
                 total += ", ended by --pdb at the first that failed"
                 break
+    missed = [*unasked, *dict.fromkeys(pair.label for pair in tried if pair.label not in met)]
+    total += f", {idle} of {len(tried)} met nothing" * bool(idle)
     total += f", {skipped} skipped" * bool(skipped)
+    nothing = f"met nothing in any run: {_listed(missed)}"
+    total += f"; {nothing}" * bool(missed)
     if not failed:
-        return Verdict(base, total, seconds)
+        failure = (
+            f"reinfer_sweep {nothing}. The test makes no request that such a kind is for. Leave it out, name another "
+            "route by route=..., or arrange what it needs, such as data for more than one page."
+        )
+        return Verdict(base, total, seconds, failure=failure if missed else None)
     total += f"; {len(failed)} failed: {_listed(failed)}"
     first = failed[0]
     file = os.path.relpath(item.path, item.config.invocation_params.dir)
     test = shlex.quote("::".join([file, *item.nodeid.split("::")[1:]]))
-    lines = [total, f"The smallest is {first}: {first.met(smallest.tenants[-1])}" if smallest.tenants else total]
-    lines += ["It alone, by command or in the test:"]
-    lines += [f"  pytest {test} --reinfer-sweep={shlex.quote(str(first))}", f"  reinfer.{first.plan}"]
-    return Verdict(smallest, total, seconds, "\n".join(lines))
+    again = f"pytest {test} --reinfer-sweep={shlex.quote(str(first))}"
+    lines = [total, f"The smallest is {first}: {first.met(smallest)}"]
+    lines += ["It alone, by command or in the test:", f"  {again}", f"  reinfer.{first.plan}"]
+    return Verdict(smallest, f"{total}; the smallest again: {again}", seconds, "\n".join(lines))
+
+
+def _by_label(kinds: Sequence[Any]) -> dict[str, Any]:
+    """Kinds by what they are called, each once; of others that are called the same, the second is `... #2`."""
+    found: dict[str, Any] = {}
+    for kind in kinds:
+        if kind not in found.values():
+            same = sum(str(kind) == str(other) for other in found.values())
+            found[f"{kind}{f' #{same + 1}' * bool(same)}"] = kind
+    return found
 
 
 def _at(kind: Any, k: int, route: str | None) -> Plan:
-    """The plan by which the k-th request fails. ValueError for what is no kind, or more than one fault."""
+    """The plan by which the k-th request fails. ValueError for what is no kind, as two faults, or one that waits."""
     if not isinstance(kind, Plan):
         return fail(kind, nth=k, route=route)
     if len(kind.faults) != 1:
         raise ValueError(f"A kind is a status, a name or a plan of one fault, not {kind}.")
     fault = kind.faults[0]
-    times = fault.times if fault.probability is None else 1
-    return Plan(((replace(fault, times=times, after=k - 1, route=fault.route or route, probability=None, seed=None),),))
+    if fault.after or fault.probability is not None:
+        raise ValueError(
+            f"A sweep lets each request fail in turn: a kind takes no nth, after or probability, as {kind} has them."
+        )
+    return Plan(((replace(fault, after=k - 1, route=fault.route or route),),))
 
 
 def _kind(label: str) -> int | str:
@@ -251,11 +312,11 @@ def _deny_each(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdic
     seconds = base.reports[-2].duration
     wrong, told, unrefused = [], [], 0
     for permission in permissions:
-        ran = _run(item, methodcaller("revoke", permission))
+        ran = _run(item, methodcaller("deny", permission))
         seconds += sum(report.duration for report in ran.reports)
         refused = _was_refused(ran)
         unrefused += not refused
-        problem = _problem(ran) if refused else None
+        problem = _problem(ran, base) if refused else None
         right = "right, it failed and told the refusal" if refused else "nothing is refused without it"
         told.append(f"  {permission}: {problem or right}")
         if problem is not None:
@@ -266,7 +327,7 @@ def _deny_each(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdic
     if not wrong:
         return Verdict(base, total, seconds)
     total += f"; {len(wrong)} wrong: {_listed([permission for permission, *_ in wrong])}"
-    lines = [total, *told, "The first wrong one alone, in the test:", f'  reinfer.revoke("{first}")']
+    lines = [total, *told, "The first wrong one alone, in the test:", f'  reinfer.deny("{first}")']
     failure = None if reported.failed else f"Without the permission {first!r}: {problem}."
     return Verdict(reported, total, seconds, "\n".join(lines), failure)
 
@@ -277,18 +338,30 @@ def _was_refused(ran: Ran) -> bool:
     return any(request.status == status for tenant in ran.tenants for request in tenant.requests)
 
 
-def _problem(ran: Ran) -> str | None:
-    """What is wrong with a run that was refused something; None where it says so."""
+def _problem(ran: Ran, base: Ran) -> str | None:
+    """What is wrong with a run that was refused something; None where it says so, as the one that passed did not."""
     if ran.skipped:
         return "it was skipped, and so did not tell the refusal"
     if not ran.failed:
         return "it ran to its end as if nothing had been refused"
     status, message = contract.error("forbidden")
     words = [text for error in ran.errors for text in _words(error)]
-    captured = [text for title, text in ran.reports[-1].sections if title.startswith("Captured ")]
-    if re.search(rf"\b{status}\b|{re.escape(message)}", "\n".join(words + captured)):
+    usual = {*_printed(base)}
+    told = [*words, *(line for line in _printed(ran) if line not in usual)]
+    alone = rf"(?<![\w./\\-])(?<!\.py:){status}(?![\w/\\-]|\.\w)"  # no word, path, name or line
+    if re.search(rf"{alone}|{re.escape(message)}", "\n".join(told)):
         return None
-    return f"it failed and did not tell the refusal: {words[0]:.{LONGEST}}"
+    hidden = ", which -s hides," * (ran.item.config.getoption("capture") == "no")
+    return (
+        f"it failed and did not tell the refusal ({status}, or the words {message!r}, in an exception or in what it "
+        f"prints{hidden} or logs and does not when it passes): {words[0]:.{LONGEST}}"
+    )
+
+
+def _printed(ran: Ran) -> list[str]:
+    """The lines that a run printed and logged, with those that the test read itself."""
+    captured = [text for title, text in ran.reports[-1].sections if title.startswith(("Captured std", "Captured log"))]
+    return "\n".join([*captured, *ran.read]).splitlines()
 
 
 def _words(error: BaseException | None) -> Iterator[str]:
@@ -308,35 +381,46 @@ def _words(error: BaseException | None) -> Iterator[str]:
 class _Errors:
     """Remembers what the phases of a run raise, behind what other plugins make of it."""
 
-    def __init__(self) -> None:
-        self.errors: list[BaseException] = []
+    def __init__(self, errors: list[BaseException]) -> None:
+        self._errors = errors
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, object, object]:
         report = yield
         if call.excinfo is not None:
-            self.errors.append(call.excinfo.value)
+            self._errors.append(call.excinfo.value)
         return report
 
 
 def _run(item: pytest.Item, arrange: Arrange | None = None) -> Ran:
     """Run a test once, with nothing of earlier runs, and report nothing. arrange: what is done to its tenant."""
     twin = _twin(item)
-    tenants: list[FakeTenant] = []
+    ran = Ran(twin, [], [], [], [], [])
 
     def arranged(tenant: FakeTenant) -> None:
-        tenants.append(tenant)
+        ran.tenants.append(tenant)
         if arrange is not None:
-            arrange(tenant)
+            tenant.faults_must_fire = False  # the test may end before its own do
+            ran.arranged.append(arrange(tenant))
+
+    def reading(link: Link) -> Callable[[Any], Any]:
+        def readouterr(fixture: Any) -> Any:
+            read = link.previous(fixture)
+            ran.read.extend(text.decode(errors="replace") if isinstance(text, bytes) else text for text in read)
+            return read
+
+        return readouterr
 
     vars(twin)["reinfer_arrange"] = arranged
-    heard = _Errors()
+    heard = _Errors(ran.errors)
     item.config.pluginmanager.register(heard)
     try:
-        reports = runtestprotocol(twin, log=False, nextitem=_twin(item))  # beside another, the rest of the stack stays
+        with Replaced(CaptureFixture, "readouterr", reading):
+            # beside another, the rest of the stack stays
+            ran.reports.extend(runtestprotocol(twin, log=False, nextitem=_twin(item)))
     finally:
         item.config.pluginmanager.unregister(heard)
-    return Ran(twin, reports, heard.errors, tenants)
+    return ran
 
 
 def _twin(item: pytest.Item) -> pytest.Item:

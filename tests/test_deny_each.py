@@ -47,6 +47,10 @@ def _plain_session(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -
         "try: ask(reinfer).raise_for_status()\n    except Exception: raise KeyError",
         "try: ask(reinfer).raise_for_status()\n    except Exception as one: raise ExceptionGroup('', [one]) from None",
         "if not ask(reinfer).ok: error = KeyError(); error.add_note('the server said 403'); raise error",
+        *(
+            f"if not ask(reinfer).ok: raise KeyError({each!r})"
+            for each in ("is 403.", '{"status":403}', "<403>", "(403),")
+        ),
     ],
 )
 def test_a_test_that_fails_and_tells_the_refusal_passes(pytester: pytest.Pytester, body: str) -> None:
@@ -60,12 +64,18 @@ def test_a_test_that_fails_and_tells_the_refusal_passes(pytester: pytest.Pyteste
     ("body", "told"),
     [
         ("ask(reinfer)", "it ran to its end as if nothing had been refused"),
-        ("ask(reinfer).json()['dataset']", "it failed and did not tell the refusal: KeyError: 'dataset'"),
-        ("if not ask(reinfer).ok: raise KeyError(4031)", "it failed and did not tell the refusal: KeyError: 4031"),
+        (
+            "ask(reinfer).json()['dataset']",
+            "it failed and did not tell the refusal (403, or the words *): KeyError: 'dataset'",
+        ),
+        (
+            "if not ask(reinfer).ok: raise KeyError(4031)",
+            "it failed and did not tell the refusal (403, or the words *): KeyError: 4031",
+        ),
         ("if not ask(reinfer).ok: pytest.skip('403')", "it was skipped, and so did not tell the refusal"),
         (
             "try: ask(reinfer).raise_for_status()\n    except Exception: raise KeyError('x') from None",
-            "it failed and did not tell the refusal: KeyError: 'x'",
+            "it failed and did not tell the refusal (403, or the words *): KeyError: 'x'",
         ),
     ],
 )
@@ -80,10 +90,52 @@ def test_a_test_that_swallows_the_refusal_or_does_not_tell_it_fails(
             "*reinfer deny each*",
             "1 run: one per permission; 1 wrong: View labels",
             f"  View labels: {told}",
-            '  reinfer.revoke("View labels")',
+            '  reinfer.deny("View labels")',
             WRONG,
         ]
     )
+
+
+@pytest.mark.parametrize("name", ["s-403-x", "s_403", "a/403", "403/b", "403.json", "1.403", "e403", "test_it.py:403"])
+@pytest.mark.parametrize("say", ["raise KeyError({!r})", "print({!r}); raise KeyError"])
+def test_a_number_within_a_name_tells_nothing(pytester: pytest.Pytester, say: str, name: str) -> None:
+    pytester.makepyfile(HEAD + f"def test_it(reinfer):\n    if not ask(reinfer).ok: {say.format(name)}\n")
+    result = pytester.runpytest_inprocess()
+    result.stdout.fnmatch_lines([WRONG])
+
+
+def test_what_the_test_prints_in_any_case_tells_nothing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+def test_it(reinfer, capsys):
+    print("may be refused: 403")
+    capsys.readouterr()
+    logging.error("may be refused: %s", 403)
+    ask(reinfer).json()["dataset"]
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([WRONG])
+
+
+@pytest.mark.parametrize("fixture", ["capsys", "capfd", "capsysbinary"])
+def test_what_the_test_itself_reads_is_told(pytester: pytest.Pytester, fixture: str) -> None:
+    pytester.makepyfile(
+        HEAD
+        + f"""
+def test_it(reinfer, {fixture}):
+    refused = not ask(reinfer).ok
+    print("403 Forbidden" * refused)
+    {fixture}.readouterr()
+    if refused:
+        raise KeyError
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([GOOD])
 
 
 def test_each_permission_is_told_and_the_first_wrong_run_is_shown(pytester: pytest.Pytester) -> None:
@@ -106,15 +158,15 @@ def test_it(reinfer):
             "E*KeyError: 'comments'",
             "3 runs: one per permission; 2 wrong: Export datasets, Datasets admin",
             "  View labels: right, it failed and told the refusal",
-            "  Export datasets: it failed and did not tell the refusal: KeyError: 'comments'",
+            "  Export datasets: it failed and did not tell the refusal (403, or the words *): KeyError: 'comments'",
             "  Datasets admin: it ran to its end as if nothing had been refused",
-            '  reinfer.revoke("Export datasets")',
+            '  reinfer.deny("Export datasets")',
         ]
     )
 
 
 def test_the_printed_line_does_the_same_in_a_test(pytester: pytest.Pytester) -> None:
-    lines = 'def test_it(reinfer):\n    reinfer.revoke("View labels")\n    ask(reinfer).json()["dataset"]\n'
+    lines = 'def test_it(reinfer):\n    reinfer.deny("View labels")\n    ask(reinfer).json()["dataset"]\n'
     pytester.makepyfile(HEAD.replace("pytestmark", "_") + lines)
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=1)
@@ -208,3 +260,46 @@ def test_a_known_swallower_may_be_expected_to_fail(pytester: pytest.Pytester) ->
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(xfailed=1)
     result.stdout.fnmatch_lines([WRONG])
+
+
+def test_with_output_that_is_not_captured_it_is_said_so(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HEAD + "def test_it(reinfer):\n    if not ask(reinfer).ok: print('403'); raise KeyError\n")
+    result = pytester.runpytest_inprocess("-s")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*in what it prints, which -s hides, or logs *"])
+
+
+def test_users_that_the_test_makes_are_denied_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+def test_it(reinfer):
+    robot = reinfer.add_user("robot", permissions=["View labels"])
+    url = reinfer.url + "/api/v1/datasets/acme/support"
+    requests.get(url, headers=robot.headers).raise_for_status()
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([GOOD])
+
+
+@pytest.mark.parametrize(
+    ("end", "told"), [("return", "it ran to its end as if*"), ("raise KeyError", "it failed and did not tell*")]
+)
+def test_failures_that_the_test_asks_for_tell_nothing_and_need_not_fire(
+    pytester: pytest.Pytester, end: str, told: str
+) -> None:
+    pytester.makepyfile(
+        HEAD
+        + f"""
+def test_it(reinfer):
+    reinfer.fail(403, nth=2)
+    if not ask(reinfer).ok:
+        {end}
+    ask(reinfer)
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"  View labels: {told}"])

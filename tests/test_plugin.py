@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -212,6 +213,16 @@ def test_a_marker_that_means_nothing_is_an_error(pytester: pytest.Pytester, mark
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([told])
+    assert not re.search(r"\.py:\d", result.stdout.str())
+
+
+def test_a_setup_that_fails_is_told_at_the_users_own_line(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("def pytest_reinfer_setup(tenant): 1 / 0  # the line")
+    pytester.makepyfile("def test_it(reinfer): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([">*1 / 0  # the line", "conftest.py:1: ZeroDivisionError"])
+    assert "plugin.py" not in result.stdout.str()
 
 
 def test_a_long_body_is_kept_only_as_far_as_asked(pytester: pytest.Pytester) -> None:
@@ -596,6 +607,48 @@ def test_a_failure_that_cannot_be_is_told_with_the_markers_help(pytester: pytest
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*The marker is @pytest.mark.reinfer_fail(what, ?, times=1, *"])
+    assert not re.search(r"\.py:\d", result.stdout.str())
+
+
+@pytest.mark.parametrize(("marker", "way"), [("reinfer_fail(503)", "fail"), ("reinfer_budget(1)", "budget")])
+def test_a_tests_own_marker_about_a_tenant_that_it_does_not_have_fails_it(
+    pytester: pytest.Pytester, marker: str, way: str
+) -> None:
+    pytester.makepyfile(
+        CALL
+        + f"""
+import pytest_reinfer
+
+@pytest.mark.{marker}
+def test_its_own():
+    with pytest_reinfer.FakeTenant(): pass
+
+@pytest.mark.parametrize("turn", [pytest.param(1, marks=pytest.mark.{marker})])
+def test_turn(turn): pass
+
+@pytest.mark.{marker}
+class TestClass:
+    @pytest.mark.usefixtures("tmp_path")
+    def test_of_its_class(self): pass
+
+@pytest.mark.{marker}
+def test_late(request):
+    reinfer = request.getfixturevalue("reinfer")
+    requests.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers)
+
+@pytest.mark.{marker}
+def test_skips(): pytest.skip("not now")
+
+@pytest.mark.parametrize("turn", [1])
+@pytest.mark.usefixtures("tmp_path")
+def test_other_markers(turn): pass
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(failed=2, passed=3, skipped=1)
+    told = f"reinfer_{way} is about the tenant of the fixture `reinfer`, * say tenant.{way}(...) in the test."
+    result.stdout.fnmatch_lines([told, told])
+    assert not re.search(r"\.py:\d", result.stdout.str())
 
 
 def test_failures_in_the_setup_of_all_tests_are_refused(pytester: pytest.Pytester) -> None:
@@ -651,6 +704,7 @@ HEAVY = ("requests", "urllib3", "responses", "httpx", "jsonschema", "jsonschema_
 def test_being_installed_loads_nothing_heavy(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""
+import re
 import sys
 
 def test_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import hypothesis  # noqa: F401 -- as what follows
@@ -92,7 +93,10 @@ def test_it(reinfer, record_property):
             "The smallest is 2:503*",
         ]
     )
-    assert (pytester.path / "junit.xml").read_text().count('name="own"') == 1  # of its own run
+    suite = ET.parse(pytester.path / "junit.xml").getroot()[0]  # noqa: S314 -- pytest wrote it
+    own, sweep = (found.attrib["value"] for found in suite.iter("property"))  # the former of its own run
+    assert own == "1"
+    assert re.search(r"; 4 failed: 2:503, .*; the smallest again: pytest \S+::test_it --reinfer-sweep=2:503$", sweep)
 
 
 def test_a_plan_with_a_route_of_its_own_fails_only_that_routes_requests(pytester: pytest.Pytester) -> None:
@@ -123,7 +127,7 @@ def test_the_smallest_failing_pair_is_reported_with_the_lines_that_repeat_it(pyt
             "The smallest is 3:503: GET /api/v1/datasets -> 503 *",
             "  pytest test_two.py::test_it --reinfer-sweep=3:503",
             "  reinfer.fail(503, nth=3)",
-            "*test_it: 10 runs: 5 requests x 2 kinds; 1 failed: 3:503",
+            "*test_it: 10 runs: 5 requests x 2 kinds; 1 failed: 3:503; the smallest again: pytest *",
         ]
     )
     assert result.stdout.str().count("asking") == 2  # in the source, and what the one run has printed
@@ -149,14 +153,34 @@ def test_a_pair_that_meets_no_request_is_told(pytester: pytest.Pytester) -> None
     pytester.makepyfile(HEAD + TWO_OF_FIVE)
     result = pytester.runpytest_inprocess("--reinfer-sweep=9:connection_reset")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*fail('connection_reset', nth=9)*"])
+    result.stdout.fnmatch_lines(["*fail('connection_reset', nth=9) met no request. The test made 5 requests, *"])
 
 
 @pytest.mark.parametrize("pair", ["409", "x:409", "0:409", "3:"])
 def test_a_pair_that_is_none_ends_the_session_at_once(pytester: pytest.Pytester, pair: str) -> None:
     result = pytester.runpytest_inprocess(f"--reinfer-sweep={pair}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--reinfer-sweep*"])
+    result.stderr.fnmatch_lines([f"*--reinfer-sweep: it takes K:KIND, a request, *such as 3:409, not '{pair}'"])
+
+
+@pytest.mark.parametrize("most", ["0", "-1", "x"])
+@pytest.mark.parametrize("setting", [["--reinfer-sweep-max={}"], ["-o", "reinfer_sweep_max={}"]])
+def test_a_sweep_of_no_runs_ends_the_session_at_once(pytester: pytest.Pytester, setting: list[str], most: str) -> None:
+    result = pytester.runpytest_inprocess(*(each.format(most) for each in setting))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*reinfer?sweep?max: it takes a whole number of runs, at least 1, not '{most}'"])
+
+
+def test_a_pair_that_is_for_no_test_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD + "def test_it(reinfer): pass\n@pytest.mark.reinfer_sweep\ndef test_refused(reinfer, subtests): pass"
+    )
+    result = pytester.runpytest_inprocess("--reinfer-sweep=3:409", "-k", "test_it")
+    result.assert_outcomes(passed=1, deselected=1)
+    told = "--reinfer-sweep=3:409: NO SWEEP, as no test that was run is marked reinfer_sweep"
+    result.stdout.fnmatch_lines([told])
+    for others in (["--reinfer-sweep=3:409", "--collect-only"], ["--reinfer-sweep=3:409"], []):
+        pytester.runpytest_inprocess(*others).stdout.no_fnmatch_line("*NO SWEEP*")
 
 
 def test_a_test_that_fails_as_it_is_fails_as_ever_and_is_not_swept(pytester: pytest.Pytester) -> None:
@@ -313,6 +337,14 @@ def test_a_sweep_of_too_many_runs_is_cut_and_says_so(pytester: pytest.Pytester, 
         ("reinfer_sweep(rout='x')", "def test_it(reinfer): get(reinfer)", "*'rout'*reinfer_sweep(?kinds*"),
         ("reinfer_sweep(route='x')", "def test_it(reinfer): get(reinfer)", "*No route*reinfer_sweep(?kinds*"),
         ("reinfer_sweep(fail(409) | fail(503))", "def test_it(reinfer): get(reinfer)", "*a plan of one fault*"),
+        ("reinfer_sweep(fail(409, nth=2))", "def test_it(reinfer): get(reinfer)", "*no nth, after or probability*"),
+        ("reinfer_sweep(fail(409, after=1))", "def test_it(reinfer): get(reinfer)", "*each request fail in turn*"),
+        ("reinfer_sweep(fail(409, probability=0.5))", "def test_it(reinfer): get(reinfer)", "*each request fail in*"),
+        (
+            "reinfer_sweep(409)",
+            "class Test:\n    @pytest.mark.reinfer_sweep(503)\n    def test_it(self, reinfer): get(reinfer)",
+            "*2 markers reinfer_sweep*name all kinds in one*",
+        ),
         (
             "reinfer_sweep",
             "@given(st.just(1))\n@settings(database=None)\ndef test_it(reinfer, x): get(reinfer)",
@@ -332,6 +364,7 @@ def test_a_test_that_cannot_be_swept_is_refused(pytester: pytest.Pytester, marke
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines([told])
+    result.stdout.fnmatch_lines(["*test_it: no run: refused, as its error says"])
     assert "reruns.py" not in result.stdout.str()
     assert "During handling" not in result.stdout.str()
 
@@ -359,7 +392,7 @@ def test_it(client): pass
     )
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(**outcomes)
-    result.stdout.fnmatch_lines(["*503 Server Error*", "*test_it: 1 run: 1 request x 1 kind; 1 failed: 1:503"])
+    result.stdout.fnmatch_lines(["*503 Server Error*", "*test_it: 1 run: 1 request x 1 kind; 1 failed: 1:503; *"])
 
 
 def test_skip_and_xfail_say_of_the_whole_sweep_what_they_say_of_a_test(pytester: pytest.Pytester) -> None:
@@ -447,7 +480,7 @@ def test_it(reinfer): assert get(reinfer).ok
     result = pytester.runpytest_inprocess("--pdb", "--pdbcls=debugger:Debugger")
     result.assert_outcomes(failed=1)
     assert result.stdout.str().count("DEBUGGER") == 1
-    result.stdout.fnmatch_lines(["*test_it: 2 runs: *, ended by --pdb at the first that failed; 1 failed: 1:409"])
+    result.stdout.fnmatch_lines(["*test_it: 2 runs: *, ended by --pdb at the first that failed; 1 failed: 1:409; *"])
 
 
 def test_sweeps_run_in_workers_and_are_told_together(pytester: pytest.Pytester) -> None:
@@ -465,7 +498,7 @@ def test_it(reinfer, turn):
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["4 runs: 2 requests x 2 kinds; 1 failed: 2:503"])
     result.stdout.fnmatch_lines_random(
-        ["*test_it?0?: 4 runs: *; 1 failed: 2:503", "*test_it?1?: 2 runs: *", "*test_it?2?: 2 runs: *"]
+        ["*test_it?0?: 4 runs: *; 1 failed: 2:503; *", "*test_it?1?: 2 runs: *", "*test_it?2?: 2 runs: *"]
     )
 
 
@@ -501,4 +534,119 @@ def anyio_backend():
     )
     result = pytester.runpytest_inprocess("-p", "anyio.pytest_plugin", "-p", "no:randomly")
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*test_it: 2 runs: *; 1 failed: 1:503", "*test_coroutine: 2 runs: *; 1 failed: 1:503"])
+    result.stdout.fnmatch_lines_random([f"*{name}: 2 runs: *; 1 failed: 1:503; *" for name in ("it", "coroutine")])
+
+
+def test_runs_in_which_no_request_is_one_for_the_failure_are_counted(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.parametrize("fewest", [1, 2])
+@pytest.mark.reinfer_sweep("short_page")
+def test_it(reinfer, fewest):
+    reinfer.add_dataset("acme/support", comments=5)
+    assert get(reinfer).ok
+    url, body = reinfer.url + "/api/v1/datasets/acme/support/export", {"limit": 2}
+    assert len(requests.post(url, json=body, headers=reinfer.headers).json()["comments"]) >= fewest
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(passed=1, failed=1)
+    total = "2 runs: 2 requests x 1 kind, 1 of 2 met nothing"
+    result.stdout.fnmatch_lines(
+        [f"{total}; 1 failed: 1:short_page", "The smallest is 1:short_page: POST */export -> *"]
+    )
+    result.stdout.fnmatch_lines([f"*test_it?1?: {total}"])
+
+
+def test_a_kind_that_meets_nothing_in_any_run_fails_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep(503, "short_page", fail(409, route="get_user"), fail("empty_page", optional=True))
+def test_it(reinfer): patient(reinfer)
+
+@pytest.mark.reinfer_sweep(503, "short_page")
+def test_that_fails_too(reinfer): assert get(reinfer).ok
+""".replace("get_user", "get_dataset")
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "reinfer_sweep met nothing in any run: fail(409, route='get_dataset'), short_page. The test makes no *",
+            "E*assert False",
+            "2 runs: 1 request x 2 kinds, 1 of 2 met nothing; met nothing in any run: short_page; 1 failed: 1:503",
+            "*test_it: 3 runs: 1 request x 4 kinds, 2 of 3 met nothing; met nothing in any run: fail(409, route=*",
+        ]
+    )
+
+
+def test_the_kth_request_fails_whatever_else_does_and_other_failures_need_not_fire(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_fail(503, route="get_dataset")
+@pytest.mark.reinfer_sweep(409)
+def test_it(reinfer):
+    reinfer.fail(500, nth=2)
+    if not get(reinfer).ok:
+        return
+    assert get(reinfer).status_code in (500, 409)
+    with reinfer.fail(502):
+        if get(reinfer).status_code == 409:
+            return
+    assert get(reinfer, "/api/v1/datasets/acme/support").status_code in (503, 409)
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*test_it: 4 runs: 4 requests x 1 kind"])
+
+
+def test_of_two_failures_that_meet_a_request_the_sweeps_goes_first(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_fail(503)
+@pytest.mark.reinfer_sweep(409)
+def test_it(reinfer): assert get(reinfer).status_code == 503
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.stdout.fnmatch_lines(["The smallest is 1:409: GET /api/v1/datasets -> 409  by fail(409) *"])
+
+
+def test_kinds_that_are_called_the_same_are_all_run_and_found(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep(409, 409, fail(503, when=lambda _: True), fail(503, when=lambda request: request.query))
+def test_it(reinfer):
+    assert get(reinfer, "/api/v1/datasets?x=1").ok
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    failed = "1:409, 1:fail(503, when=<lambda>), 1:fail(503, when=<lambda>) #2"
+    result.stdout.fnmatch_lines([f"3 runs: 1 request x 3 kinds; 3 failed: {failed}"])
+    result = pytester.runpytest_inprocess("--reinfer-sweep=1:fail(503, when=<lambda>) #2")
+    result.stdout.fnmatch_lines([">*assert get(*", "*test_it: 1 run: 1:fail(503, when=<lambda>) #2"])
+
+
+def test_a_budget_is_each_runs_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_budget(2)
+@pytest.mark.reinfer_sweep(503)
+def test_within(reinfer): patient(reinfer)
+
+@pytest.mark.reinfer_budget(1)
+@pytest.mark.reinfer_sweep(503)
+def test_beyond(reinfer): patient(reinfer)
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["Requests made: 2, allowed: 1. *", "*test_beyond: *; 1 failed: 1:503; *"])
