@@ -288,7 +288,7 @@ def test_a_client_that_would_wait_for_ever_is_told(kind: str, client: str) -> No
         "urllib3": lambda url: urllib3.PoolManager().request("GET", url),
         "Retry": lambda url: with_retry(url, None, []),  # type: ignore[arg-type] # no timeout
     }
-    with loopback.in_process(first(trouble)) as url, pytest.raises(Hangs, match="has set no timeout") as error:
+    with loopback.in_process(first(trouble)) as url, pytest.raises(Hangs, match="has set no read timeout") as error:
         calls[client](url)
     came = "no byte of an answer" if kind == "silence" else "25 of 41 bytes of a body"
     assert came in str(error.value)
