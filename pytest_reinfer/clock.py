@@ -66,7 +66,7 @@ class Clock:
 
     @property
     def waited(self) -> float:
-        """Seconds that led sleeps have asked for, in all."""
+        """Seconds that have passed by led sleeping: of tasks that sleep beside each other once, of threads each."""
         return self._waited.total_seconds()
 
     @property
@@ -106,7 +106,7 @@ class Clock:
         really.
         """
         others = frozenset(threading.enumerate()) - {threading.current_thread()}
-        follower = (self._follow, self._asked)
+        follower = (self._wait, self._asked)
         with LOCK:
             lead = next(_leads(time.sleep), None) or _Lead()
             lead.join(follower, others)
@@ -121,6 +121,10 @@ class Clock:
     def _asked(self, length: timedelta) -> None:
         with self._lock:
             self._sleeps.append(length)
+
+    def _wait(self, length: timedelta) -> None:
+        self._follow(length)
+        with self._lock:
             self._waited += length
 
     def _follow(self, length: timedelta) -> None:

@@ -87,15 +87,15 @@ def meet(tenant: Tenant, request: Request, logged: LoggedRequest, fault: Fault) 
         exchange = api.answer(tenant, request)
     elif fault.phase == "partial":
         exchange = _stored_in_part(tenant, request, logged, fault.stored)
+        if exchange is None:
+            return None
     about = (
         (exchange.route, exchange.permission, exchange.refusal)
         if exchange
         else (logged.route, None, _unknown(request))  # which is told of the test, though the tenant is not asked
     )
-    if what in UNREACHED:
-        return Met(None, Trouble(str(what)), *about)
-    if what in faults.LOST:
-        return Met(None, Trouble(faults.LOST[str(what)]), *about)
+    if what in UNREACHED or what in faults.LOST:
+        return Met(None, Trouble(faults.LOST.get(str(what), str(what))), *about)
     if exchange is None or what not in _SPOILT:
         response = _answer(tenant, what, dict(fault.about))
         return Met(response._replace(body=b"") if request.method == "HEAD" else response, None, *about)
@@ -186,11 +186,10 @@ def _unknown(request: Request) -> str | None:
     return "wrong_method" if found.allowed else "unknown_route"
 
 
-def _stored_in_part(tenant: Tenant, request: Request, logged: LoggedRequest, stored: int | None) -> Exchange:
-    """Let the first items of a batch be stored; none of one that is refused."""
-    whole = api.answer(tenant.fork(), request)
-    if whole.refusal is not None:
-        return whole
+def _stored_in_part(tenant: Tenant, request: Request, logged: LoggedRequest, stored: int | None) -> Exchange | None:
+    """Let the first items of a batch be stored; None for one that is refused, and so not stored at all."""
+    if api.answer(tenant.fork(), request).refusal is not None:
+        return None
     found, body = items(logged) or [], logged.json
     most = len(found) // 2 if stored is None else stored
     body[contract.batch(str(logged.route))] = found[:most]

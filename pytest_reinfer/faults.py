@@ -135,7 +135,10 @@ class Fault:
 
 
 def _named(value: Any) -> str:
-    return getattr(value, "__qualname__", None) or repr(value) if callable(value) else repr(value)
+    """A value as Python; a function by its name, which for one without a name is that of its type."""
+    if not callable(value):
+        return repr(value)
+    return str(getattr(value, "__qualname__", f"<{type(value).__name__}>"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +260,9 @@ def _fault(what: Any, given: Mapping[str, Any]) -> Fault:
     if not (callable(what) or _is_status(what) or (isinstance(what, str) and what in kinds())):
         near = get_close_matches(str(what), kinds(), n=3, cutoff=0.5)
         raise ValueError(
-            f"No failure is called {what!r}. There are the statuses from 400 to {LATEST}, and: {', '.join(kinds())}."
+            f"No failure is called {what!r}"
+            + f", a text: the status is {what}" * (isinstance(what, str) and what.isdecimal())
+            + f". There are the statuses from 400 to {LATEST}, and: {', '.join(kinds())}."
             + f" Near are: {', '.join(near)}." * bool(near)
         )
     about = {name: value for name, value in given.items() if name not in _FIELDS}
@@ -289,7 +294,9 @@ def _wrong_about(fault: Fault, about: Mapping[str, Any]) -> Iterator[str]:
         what = _named(fault.what) if callable(fault.what) else fault.what
         yield f"{what} takes no {', '.join(unknown)}. What may be said about it: {', '.join(allowed) or 'nothing'}."
     missing = [name for name in fault.kind.places if name not in about and "message" not in about]
-    if missing:
+    if missing == ["message"]:
+        yield f"What {fault.what!r} says depends on the request: give it a message."
+    elif missing:
         yield f"The message of {fault.what!r} has places for {', '.join(missing)}: give them, or a message."
     if "retry_after" in about and "retry_after_date" in about:
         yield "retry_after says the seconds as a number, retry_after_date as a date: give one of them."

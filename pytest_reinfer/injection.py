@@ -30,7 +30,7 @@ class Injection:
     FaultsNeverFired where a fault that is not optional never did.
     """
 
-    def __init__(self, plan: Plan, seed: int, remove: Callable[[Injection], bool]) -> None:
+    def __init__(self, plan: Plan, seed: str, remove: Callable[[Injection], bool]) -> None:
         self._lines = [_Line(sequence, f"{seed}:{place}") for place, sequence in enumerate(plan.sequences)]
         self._remove = remove
         self._ended = False
@@ -157,16 +157,18 @@ def never_fired(injections: Iterable[Injection]) -> FaultsNeverFired | None:
     """The error that tells faults that never fired and are not optional; None where there are none."""
     lines = [line for injection in injections for line in injection.lines()]
     silent = [
-        fault
+        (fault, matched)
         for line in lines
-        for fault, fired in zip(line.faults, line.fired, strict=True)
+        for fault, fired, matched in zip(line.faults, line.fired, line.matched, strict=True)
         if not fired and not fault.optional
     ]
     if not silent:
         return None
     remedy = "The code under test did not send the requests that they are for. If it may do without, say optional=True."
+    if all(matched for _, matched in silent):
+        remedy = "Requests came that they are for, and were let pass: too few for it, or by chance."
     every = [f"  {text}" for line in lines for text in line.told().split("\n")]
-    never = f"Never fired: {', '.join(map(repr, silent))}. All faults in force:"
+    never = f"Never fired: {', '.join(repr(fault) for fault, _ in silent)}. All faults in force:"
     return FaultsNeverFired("\n".join([never, *every, remedy]))
 
 
@@ -178,7 +180,9 @@ def matches(fault: Fault, logged: LoggedRequest) -> bool:
         and fault.method in (None, logged.method)
         and (fault.path is None or bool(_pattern(fault.path).fullmatch(logged.path)))
         and (fault.what not in faults.PAGES or (route is not None and contract.pages(route)))
-        and (fault.phase != "partial" or effects.items(logged) is not None)
+        and (
+            fault.phase != "partial" or len(effects.items(logged) or ()) > (1 if fault.stored is None else fault.stored)
+        )
         and (fault.when is None or bool(effects.own(fault.when, logged)))
     )
 

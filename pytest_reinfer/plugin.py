@@ -45,7 +45,11 @@ RERUNS: Final = {  # tests that are run more than once
         "each of these runs fails and tells the refusal, in its exception or in what it prints or logs."
     ),
 }
-ABOUT: Final = {"reinfer_fail": "tenant.fail", "reinfer_budget": "tenant.budget"}  # and how a test says it itself
+ABOUT: Final = {  # markers about the tenant of the fixture, and how a test says it of another one
+    "reinfer": "FakeTenant(...), or `with tenant.clock.lead():`, in the test",
+    "reinfer_fail": "tenant.fail(...) in the test",
+    "reinfer_budget": "tenant.budget(...) in the test",
+}
 
 
 class Hooks:
@@ -379,6 +383,6 @@ def _without_tenant(item: pytest.Item) -> None:
         if mark.name in ABOUT:
             pytest.fail(
                 f"{mark.name} is about the tenant of the fixture `reinfer`, which the test does not use: ask for it. "
-                f"For a tenant of the test's own, say {ABOUT[mark.name]}(...) in the test.",
+                f"For a tenant of the test's own, say {ABOUT[mark.name]}.",
                 pytrace=False,
             )

@@ -103,6 +103,19 @@ def test_a_probability_is_drawn_from_the_seed_alone(tenant: FakeTenant) -> None:
     assert drawn(times=2).count(503) == 2
 
 
+def test_each_probability_is_drawn_by_itself(tenant: FakeTenant) -> None:
+    plans = [tenant.fail(503, probability=0.5) for _ in range(2)]
+    statuses(tenant, *[GET] * 100)
+    assert 30 < plans[0].fired < 70
+    assert 10 < plans[1].fired < 40
+
+
+def test_what_was_let_pass_is_not_said_to_be_missing(tenant: FakeTenant) -> None:
+    told = "Requests came that they are for, and were let pass: too few for it, or by chance"
+    with pytest.raises(FaultsNeverFired, match=told), tenant.fail(503, nth=3):
+        statuses(tenant, GET)
+
+
 def test_what_follows_comes_when_the_last_fault_is_over(tenant: FakeTenant) -> None:
     tenant.fail(503, times=2, route="get_dataset").then(429).then(500, after=1).then(404, route="export_dataset")
     assert statuses(tenant, POST, GET, GET, GET, GET, GET, GET, POST, POST) == [
@@ -239,7 +252,7 @@ def test_before_nothing_has_happened_and_after_everything_has(tenant: FakeTenant
     assert [each.name for each in tenant.datasets] == ["support", "two"]
 
 
-@pytest.mark.parametrize(("said", "stored"), [({}, 2), ({"stored": 0}, 0), ({"stored": 1}, 1), ({"stored": 9}, 5)])
+@pytest.mark.parametrize(("said", "stored"), [({}, 2), ({"stored": 0}, 0), ({"stored": 1}, 1), ({"stored": 4}, 4)])
 def test_of_a_batch_a_part_is_stored(tenant: FakeTenant, said: dict[str, Any], stored: int) -> None:
     tenant.add_source("acme/mail")
     batch = {"comments": [comment(str(number)) for number in range(5)]}
@@ -253,8 +266,16 @@ def test_of_a_batch_a_part_is_stored(tenant: FakeTenant, said: dict[str, Any], s
 def test_a_batch_that_is_refused_stores_no_part(tenant: FakeTenant) -> None:
     before = everything(tenant)
     tenant.fail(500, phase="partial", stored=1)
-    assert ask(tenant, "POST", SYNC, {"comments": [comment("1"), {"id": "a b"}]}).status == 500
+    assert ask(tenant, "POST", SYNC, {"comments": [comment("1"), {"id": "a b"}]}).status == 400
     assert everything(tenant) == before
+    assert ask(tenant, "POST", SYNC, {"comments": [comment("1"), comment("2")]}).status == 500
+
+
+@pytest.mark.parametrize(("said", "size"), [({}, 1), ({"stored": 2}, 2), ({"stored": 2}, 1)])
+def test_a_batch_too_small_for_a_part_is_let_pass(tenant: FakeTenant, said: dict[str, Any], size: int) -> None:
+    fault = tenant.fail(500, phase="partial", optional=True, **said)
+    assert ask(tenant, "POST", SYNC, {"comments": [comment(str(number)) for number in range(size)]}).status == 200
+    assert fault.fired == 0
 
 
 def test_the_log_shows_what_a_client_saw_and_why(tenant: FakeTenant) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+import freezegun
 import pytest
 from conftest import Answer, ask, comment
 
@@ -47,20 +49,57 @@ def test_a_window_starts_with_the_first_request_in_it(tenant: FakeTenant, send: 
     assert send("GET", LIST).status == 200
 
 
-def test_who_really_waits_is_told_that_the_limit_goes_by_the_clock(
-    tenant: FakeTenant, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def really(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The real clock, to be moved."""
+    now = [100.0]
+    monkeypatch.setattr("pytest_reinfer.fake.monotonic", lambda: now[0])
+    return now
+
+
+def test_who_really_waits_again_and_again_is_told_that_the_limit_goes_by_the_clock(
+    tenant: FakeTenant, really: list[float]
 ) -> None:
-    really = [100.0]
-    monkeypatch.setattr("pytest_reinfer.fake.monotonic", lambda: really[0])
     tenant.rate_limit(1, seconds=30)
     assert [ask(tenant, "GET", LIST).status for _ in range(3)] == [200, 429, 429]
-    really[0] += 29
-    assert ask(tenant, "GET", LIST).status == 429
+    for waits in (29, 30):
+        really[0] += waits
+        assert ask(tenant, "GET", LIST).status == 429
     really[0] += 30
     with pytest.raises(WouldHang, match="GET /api/v1/datasets: The client has really waited 30 s, as it was told to"):
         ask(tenant, "GET", LIST)
     with pytest.raises(AssertionError, match="Lead its sleeping there by"):
         tenant.check()
+
+
+def test_who_waits_by_the_clock_too_is_told_nothing(tenant: FakeTenant, really: list[float]) -> None:
+    tenant.rate_limit(1, seconds=30)
+    for _ in range(9):
+        assert [ask(tenant, "GET", LIST).status for _ in range(2)] == [200, 429]
+        really[0] += 30
+        tenant.clock.advance(30)
+
+
+def test_a_while_of_one_user_is_no_wait_of_another(tenant: FakeTenant, really: list[float]) -> None:
+    users = [tenant.add_user(f"user-{number}", permissions=["View labels"]) for number in range(9)]
+    tenant.rate_limit(1, seconds=1)
+    for user in users:
+        sent = Request("GET", LIST, "", {name.lower(): value for name, value in user.headers.items()}, b"")
+        assert [tenant.answer(sent).status for _ in range(2)] == [200, 429]
+        really[0] += 5
+
+
+@pytest.mark.parametrize("tick", [False, True])
+def test_who_waits_by_the_clock_of_a_travel_is_told_nothing(tenant: FakeTenant, *, tick: bool) -> None:
+    tenant.rate_limit(2, seconds=60)
+    with freezegun.freeze_time("2031-01-01", tick=tick), tenant.clock.lead():
+        for _ in range(9):
+            answer = ask(tenant, "GET", LIST)
+            while answer.status == 429:
+                time.sleep(int(answer.headers["Retry-After"]))
+                answer = ask(tenant, "GET", LIST)
+        assert 239 < tenant.clock.waited <= 240
+    assert ask(tenant, "GET", LIST).status == 200
 
 
 def test_each_token_has_a_window_of_its_own(tenant: FakeTenant, send: Send) -> None:
