@@ -764,3 +764,21 @@ def test_a_wrong_seed_is_told_at_the_users_own_line(pytester: pytest.Pytester) -
         [">*reinfer.add_dataset('acme/support', titel='x')  # the line", "E*ValueError: add_dataset*"]
     )
     assert "fake.py" not in result.stdout.str()
+
+
+def test_the_marker_of_the_tenant_wants_the_tenant(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import pytest
+
+pytestmark = pytest.mark.reinfer(seed=1)
+
+@pytest.mark.reinfer(sleep="clock")
+def test_it(): pass
+
+def test_of_the_module(): pass
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*reinfer is about the tenant of the fixture `reinfer`*tenant.clock.lead()*"])
