@@ -298,6 +298,27 @@ def test_it(reinfer):
     pytester.runpytest_inprocess("--reinfer-sweep=1:fail(429, retry_after=1)").assert_outcomes(passed=1)
 
 
+def test_a_bug_that_shows_when_the_third_call_answers_409_is_found_as_that_pair(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.mark.reinfer_sweep(429, 409, 503, "connection_reset")
+def test_it(reinfer):
+    for call in range(1, 6):
+        try:
+            status = get(reinfer).status_code
+        except requests.ConnectionError:
+            continue
+        assert (call, status) != (3, 409)  # the bug
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["20 runs: 5 requests x 4 kinds; 1 failed: 3:409", "The smallest is 3:409: GET *409*"])
+    assert pytester.runpytest_inprocess("--reinfer-sweep=3:409").ret == pytest.ExitCode.TESTS_FAILED
+    assert pytester.runpytest_inprocess("--reinfer-sweep=2:409").ret == pytest.ExitCode.OK
+
+
 def test_a_plan_that_lasts_lasts_from_its_request_on(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         HEAD
