@@ -78,7 +78,7 @@ def items(logged: LoggedRequest) -> list[Any] | None:
 def meet(tenant: Tenant, request: Request, logged: LoggedRequest, fault: Fault) -> Met | None:
     """What a client gets of a fault; None where it only acts, and where this request gives it nothing to spoil."""
     what = fault.what
-    if callable(what):
+    if callable(what) or what in faults.EDITS:
         return None
     if what in faults.PAGES:
         return _page(tenant, request, logged, str(what))
@@ -131,9 +131,9 @@ def _phrase(status: int) -> str:
 def _wait(about: Mapping[str, Any]) -> str:
     """The value of Retry-After. A date is by the wall clock, which is what a client compares it with."""
     if "retry_after" in about:
-        return str(about["retry_after"]).removesuffix(".0")
-    moment = datetime.fromtimestamp(math.ceil(wall() + about["retry_after_date"]), UTC)
-    return format_datetime(moment, usegmt=True)
+        return str(about["retry_after"])
+    date = datetime.fromtimestamp(math.ceil(wall() + about["retry_after_date"]), UTC)
+    return format_datetime(date, usegmt=True)
 
 
 def redirected(tenant: Tenant, request: Request, faults_in_force: Iterable[Fault]) -> Met | None:
@@ -203,11 +203,9 @@ def _page(tenant: Tenant, request: Request, logged: LoggedRequest, what: str) ->
     """A page of another kind than usual; None where the answer is no page, or has nothing that could be spoilt."""
     if what == "short_page" and isinstance(logged.json, dict):
         request = request._replace(body=encode({**logged.json, "limit": 1}))
-    exchange = api.answer(tenant, request)
+    exchange = api.answer(tenant.fork(), request)  # to look first: what is not spoilt is asked and counted once
     page = json.loads(exchange.response.body) if exchange.response.status == HTTPStatus.OK else {}
-    token, met = page.get("continuation"), Met(exchange.response, None, *exchange[1:])
-    if what == "short_page":
-        return met if token else None
+    token = page.get("continuation")
     if what == "empty_page":
         found = _export(tenant, logged) if page.get("comments") else None
         if found is None:
@@ -217,9 +215,10 @@ def _page(tenant: Tenant, request: Request, logged: LoggedRequest, what: str) ->
         return None
     elif what == "expired_continuation":
         page["continuation"] = token[:-1] + ("0" if token[-1] != "0" else "1")
-    else:
+    elif what == "garbled_continuation":
         page["continuation"] = token[::-1]
-    return met._replace(response=exchange.response._replace(body=encode(page)))
+    exchange = api.answer(tenant, request)
+    return Met(exchange.response._replace(body=encode(page)), None, *exchange[1:])
 
 
 class _Export(NamedTuple):

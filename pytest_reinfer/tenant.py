@@ -206,7 +206,7 @@ class Tenant:
     rate: Rate | None = None
     lag: Lag | None = None
     reads: int = 0  # exports answered since there is a lag
-    windows: dict[str, tuple[int, int]] = field(default_factory=dict)  # token -> start of its window, requests in it
+    windows: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)  # token -> start, requests so far
     past: list[Past] = field(default_factory=list)  # what reads that lag behind may still see
     model_tags: dict[str, dict[str, JSON]] = field(default_factory=dict)  # dataset id -> tag name -> tag
     own: set[object] = field(default_factory=set)  # the big tables that nobody else shares

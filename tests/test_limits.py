@@ -124,6 +124,13 @@ def test_a_request_that_is_refused_does_nothing(tenant: FakeTenant, refused: Cal
     refused(429, "GET", "/api/v1/nonsense")
 
 
+def test_a_token_that_is_counted_is_not_shown(tenant: FakeTenant) -> None:
+    tenant.rate_limit(1)
+    ask(tenant, "GET", LIST)
+    assert tenant.snapshot().windows
+    assert tenant.token not in repr(tenant.snapshot()) + repr(tenant.requests) + repr(tenant)
+
+
 def test_a_limit_can_be_changed_and_lifted(tenant: FakeTenant, send: Send) -> None:
     tenant.rate_limit(1)
     tenant.rate_limit(2)

@@ -175,6 +175,15 @@ def test_an_empty_page_has_a_continuation_and_nothing_is_lost(tenant: FakeTenant
     assert len(tenant.requests) == 4
 
 
+@pytest.mark.parametrize("what", ["short_page", "empty_page", "expired_continuation", "garbled_continuation"])
+@pytest.mark.parametrize("body", [{}, {"from": "2024-01-06T00:00:00Z"}, {"from": "2025-01-06T00:00:00Z"}])
+def test_a_page_counts_once_whether_it_is_spoilt_or_not(tenant: FakeTenant, what: str, body: dict[str, str]) -> None:
+    tenant.fail(what, times=None, optional=True)
+    tenant.rate_limit(3)
+    answers = [ask(tenant, "POST", EXPORT, {"limit": 2, **body}) for _ in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+
+
 def test_an_empty_page_is_empty(tenant: FakeTenant) -> None:
     tenant.fail("empty_page")
     answer = page(tenant)
