@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
 
 from pytest_reinfer import contract
 from pytest_reinfer.handlers import HANDLERS, Call
 from pytest_reinfer.refusal import Refused, RouteNotBuilt
-from pytest_reinfer.tenant import encode
+from pytest_reinfer.tenant import EVERYWHERE, encode
 from pytest_reinfer.wire import Exchange, Request, Response
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_reinfer.contract import Route
     from pytest_reinfer.tenant import Tenant, User
     from pytest_reinfer.wire import JSON
+
+
+_INTEGER: Final = re.compile("-?[0-9]{1,18}")
 
 
 @dataclass(slots=True)
@@ -92,7 +97,8 @@ def _payload(tenant: Tenant, request: Request, known: _Known, headers: dict[str,
     known.permission = _permitted(tenant, user, route, found.parameters)
     if found.problem is not None:
         raise Refused("schema_violation", message=found.problem.message)
-    return HANDLERS[route.name](Call(tenant, user, found.parameters, _body(route, request)))
+    query = _query(route, request)
+    return HANDLERS[route.name](Call(tenant, user, found.parameters, query, _body(route, request)))
 
 
 def _caller(tenant: Tenant, request: Request) -> User:
@@ -114,15 +120,41 @@ def _within_rate(tenant: Tenant, user: User, headers: dict[str, str]) -> None:
         raise Refused("rate_limited")
 
 
-def _permitted(tenant: Tenant, user: User, route: Route, path: Mapping[str, str]) -> str:
-    """The permission of a route, refused to a caller who lacks it in the project of the path, where there is one."""
-    project, permission = path.get("project", ""), str(route.permission)
-    dataset = tenant.datasets.get(path.get("dataset_id", ""))
-    if dataset is not None:
-        project = dataset.owner
-    if project in tenant.projects and not user.may(permission, project):
+def _permitted(tenant: Tenant, user: User, route: Route, path: Mapping[str, str]) -> str | None:
+    """The permission of a route, refused to a caller who lacks it: in the project of the path, or in the tenant."""
+    permission = route.permission
+    if permission is None:
+        return None
+    project = tenant.project_of(path)
+    if contract.is_tenants(permission):
+        project = EVERYWHERE
+    if project is not None and not user.may(permission, project):
         raise Refused("forbidden")
     return permission
+
+
+def _query(route: Route, request: Request) -> JSON:
+    """The query parameters that a route knows, with the defaults of its schema; others are ignored."""
+    if not contract.takes_query(route.name):
+        return {}
+    ref = f"routes/{route.name}.json#/properties/query"
+    given = parse_qs(request.query, keep_blank_values=True)
+    kinds = contract.kinds(ref)
+    query = {name: _read(kinds[name], values) for name, values in given.items() if name in kinds}
+    problem = contract.problem(ref, query)
+    if problem is not None:
+        raise Refused("schema_violation", message=problem.message)
+    return contract.with_defaults(ref, query)
+
+
+def _read(kind: str, values: list[str]) -> Any:
+    """What the texts of a query parameter mean: all of them in a list, else the last; a text where it is no other."""
+    if kind == "array":
+        return values
+    text = values[-1]
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    return int(text) if kind == "integer" and _INTEGER.fullmatch(text) else text
 
 
 def _body(route: Route, request: Request) -> JSON:

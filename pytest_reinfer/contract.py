@@ -174,6 +174,18 @@ def takes_body(name: str) -> bool:
 
 
 @cache
+def takes_query(name: str) -> bool:
+    """Whether a route reads the query of a request."""
+    return "query" in documents()[f"routes/{name}.json"]["properties"]
+
+
+@cache
+def kinds(ref: str) -> Mapping[str, str]:
+    """The JSON type of each property of the schema at `ref`."""
+    return {name: node(_property(ref, name))["type"] for name in node(ref)["properties"]}
+
+
+@cache
 def batch(name: str) -> str | None:
     """The key in the body of a route whose items the service stores one by one; None where there is none."""
     found: str | None = documents()[f"routes/{name}.json"].get("x-batch")
@@ -247,6 +259,12 @@ def display_name(permission: str) -> str:
     if permission not in display:
         raise ValueError(f"{permission!r} is no permission of the API. There are: {', '.join(sorted(table))}.")
     return str(display[permission])
+
+
+@cache
+def is_tenants(permission: str) -> bool:
+    """Whether a permission is for the whole tenant, and not for one project or another."""
+    return bool(convention("x-permissions")[display_name(permission)].get("scope") == "tenant")
 
 
 @cache

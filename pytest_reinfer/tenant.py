@@ -276,6 +276,16 @@ class Tenant:
         self.windows[user.token] = start, count + 1
         return None
 
+    def project_of(self, path: Mapping[str, str]) -> str | None:
+        """The project that the parameters of a path lead to, by its name or by the id of what it holds."""
+        tables: Mapping[str, Mapping[str, Resource]] = {"dataset_id": self.datasets, "source_id": self.sources}
+        for name, table in tables.items():
+            if name in path:
+                found = table.get(path[name])
+                return None if found is None else found.owner
+        project = path.get("project")
+        return project if project in self.projects else None
+
     def sees(self, user: User, project: str) -> bool:
         """Whether the user has any permission in a project."""
         return bool(user.permissions.get(project) or user.permissions.get(EVERYWHERE))

@@ -13,6 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from pytest_reinfer import contract
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -257,7 +259,7 @@ def test_a_failure_is_a_whole_answer_that_is_no_success(failure: str) -> None:
 
 @each_route
 def test_a_route_asks_for_a_permission_that_exists(name: str) -> None:
-    assert load(name)["x-permission"] in load("api.json")["x-permissions"]
+    assert load(name)["x-permission"] in {None, *load("api.json")["x-permissions"]}
 
 
 @pytest.mark.parametrize("permission", load("api.json")["x-permissions"])
@@ -284,7 +286,7 @@ def test_a_route_names_its_path_parameters_once_and_alike(name: str) -> None:
 def test_a_route_requires_every_part_of_its_exchange(name: str) -> None:
     schema = load(name)
     assert schema["required"] == list(schema["properties"])
-    assert set(schema["required"]) <= {"path", "body", "response"}
+    assert set(schema["required"]) <= {"path", "query", "body", "response"}
 
 
 @each_route
@@ -298,6 +300,15 @@ def test_a_route_answers_ok(name: str) -> None:
 def test_a_route_takes_no_unknown_key_in_its_body(name: str) -> None:
     body = load(name)["properties"].get("body", {"additionalProperties": False})
     assert body["additionalProperties"] is False
+
+
+@each_route
+def test_a_route_names_the_kind_of_each_of_its_query_parameters(name: str) -> None:
+    query = load(name)["properties"].get("query", {"type": "object", "properties": {}})
+    assert query["type"] == "object"
+    assert "additionalProperties" not in query, "other parameters are ignored"
+    if query["properties"]:
+        assert set(contract.kinds(f"{name}#/properties/query").values()) <= {"string", "integer", "boolean", "array"}
 
 
 @each_route

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """A permitted and valid request: path parameters as text, the body with the defaults of its schema."""
+    """A permitted and valid request: path parameters as text; query and body with the defaults of their schemas."""
 
     tenant: Tenant
     user: User
     path: Mapping[str, str]
+    query: JSON
     body: JSON

@@ -1,0 +1,48 @@
+"""How each route is asked so that it answers: what tests that are about all routes ask of a tenant of `a_tenant`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_reinfer import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_reinfer import FakeTenant
+    from pytest_reinfer.contract import Route
+
+LISTS = {"list_datasets": "datasets"}  # what refuses nobody, and shows to each what they may see, under this key
+
+# What a route is asked, where it is not about what `arrange` makes, or not by the example of its schema.
+PATHS: Mapping[str, Mapping[str, str]] = {"create_dataset": {"dataset_name": "new"}}
+QUERIES: Mapping[str, str] = {}
+BODIES: Mapping[str, Any] = {"create_dataset": {"dataset": {}}}
+
+
+class Asked(NamedTuple):
+    """A path with its query, and the body, None for a route that takes none."""
+
+    path: str
+    body: Any
+
+
+def arrange(tenant: FakeTenant) -> None:
+    """Fill a tenant with one of everything that a route may be about."""
+    tenant.add_dataset("acme/support", comments=3)
+
+
+def asked(route: Route, tenant: FakeTenant) -> Asked:
+    """What a route of an arranged tenant is asked, and answers."""
+    dataset, source = tenant.dataset("acme/support"), tenant.source("acme/support")
+    names = {
+        "project": "acme",
+        "dataset_name": "support",
+        "dataset_id": dataset.id,
+        "source_name": "support",
+        "source_id": source.id,
+    }
+    path = route.path.format_map(names | dict(PATHS.get(route.name, {})))
+    query = QUERIES.get(route.name, "")
+    example = contract.documents()[f"routes/{route.name}.json"]["examples"][0]
+    return Asked(f"{path}?{query}" if query else path, BODIES.get(route.name, example.get("body")))
