@@ -18,10 +18,22 @@ def moment(text: str) -> int:
 
     Raises ValueError where the text has the shape of a timestamp but means no moment, as the 30th of February.
     """
+    since = _in_utc(text) - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds  # a third of the time of a division
+
+
+def restamped(text: str) -> str:
+    """The moment that an ISO-8601 text means, as the service writes it; ValueError as for `moment`."""
+    return _in_utc(text).isoformat() + "Z"
+
+
+def _in_utc(text: str) -> datetime:
     when = datetime.fromisoformat(text)
-    if when.tzinfo is not None:
-        try:
-            when = when.astimezone(UTC).replace(tzinfo=None)
-        except OverflowError:
-            raise ValueError(f"{text} is outside the years 1 to 9999 in UTC") from None
-    return (when - EPOCH) // MICROSECOND
+    if when.tzinfo is None:
+        return when
+    if when.tzinfo is UTC:
+        return when.replace(tzinfo=None)
+    try:
+        return when.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise ValueError(f"{text} is outside the years 1 to 9999 in UTC") from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer import contract
 from pytest_reinfer.comments import Comments, Row
-from pytest_reinfer.stamps import moment, stamp
+from pytest_reinfer.stamps import moment, restamped, stamp
 from pytest_reinfer.travel import travelled
 
 if TYPE_CHECKING:
@@ -377,18 +377,21 @@ class Tenant:
         rows: dict[str, Row] = {}
         for upload in uploads:
             old = rows.get(upload["id"]) or there.rows.get(upload["id"])
-            kept = {} if old is None else json.loads(old.data)
-            number = len(there.ids) + counts["new"] if old is None else old.number
-            counts[change := _change(kept, upload)] += 1
+            said = _said(source_id, upload)
+            if old is None:
+                at = self.tick()
+                rows[upload["id"]] = said.row(len(there.ids) + counts["new"], at, at)
+                counts["new"] += 1
+                continue
+            counts[change := _change(old, said)] += 1
             if change != "unchanged":
-                stays = {name: kept[name] for name in ("created_at", "has_annotations") if name in kept}
-                rows[upload["id"]] = row_of(source_id, {**upload, **stays}, number, self.tick())
+                annotated = old.data.endswith(ANNOTATED)
+                rows[upload["id"]] = said.row(old.number, old.created_at, self.tick(), annotated=annotated)
         if rows:
             table = self.comments_to_change(source_id)
             changed = [row for row in rows.values() if row.id in table.rows]
             table.add(row for row in rows.values() if row.id not in table.rows)
-            for row in changed:
-                table.replace(row)
+            table.replace(*changed)
         return counts
 
     def change_comment(self, row: Row, given: JSON) -> None:
@@ -509,41 +512,72 @@ class Tenant:
                 self.comments_to_change(row.source_id).replace(row._replace(data=encode(comment)))
 
 
+class Said(NamedTuple):
+    """What a caller says of a comment: its fields as they are stored, and the JSON of them up to what is added."""
+
+    fields: JSON
+    timestamp: int
+    messages: bytes
+    start: bytes
+
+    def row(self, number: int, created_at: int, last_modified: int, *, annotated: bool = False) -> Row:
+        """The comment as it is stored; what the service adds comes last, so that what was said can be compared."""
+        modified = max(last_modified, created_at)
+        end = f'"created_at":"{stamp(created_at)}","last_modified":"{stamp(modified)}","context":"{modified // 1000}",'
+        data = self.start + end.encode() + (ANNOTATED if annotated else UNANNOTATED)
+        return Row(self.timestamp, self.fields["source_id"], self.fields["id"], created_at, number, data)
+
+
+ADDED = ("created_at", "last_modified", "context", "has_annotations")  # by the service, at the end of what is stored
+ANNOTATED, UNANNOTATED = b'"has_annotations":true}', b'"has_annotations":false}'
+
+
 def row_of(source_id: str, given: JSON, number: int, at: int) -> Row:
     """A comment as it is stored: what was uploaded and what the service adds; `at` stands for stamps not given."""
-    created_at = moment(given["created_at"]) if "created_at" in given else at
-    last_modified = max(moment(given["last_modified"]) if "last_modified" in given else at, created_at)
-    timestamp = moment(given["timestamp"])
-    comment = {
-        **given,
-        "uid": f"{source_id}.{given['id']}",
-        "source_id": source_id,
-        "timestamp": stamp(timestamp),
-        "messages": [_with_stamp(message, "sent_at") for message in given["messages"]],
-        "created_at": stamp(created_at),
-        "last_modified": stamp(last_modified),
-        "context": str(last_modified // 1000),
-        "has_annotations": given.get("has_annotations", False),
-    }
-    return Row(timestamp, source_id, given["id"], created_at, number, encode(comment))
+    created_at, last_modified = (moment(given[name]) if name in given else at for name in ADDED[:2])
+    said = _said(source_id, {name: value for name, value in given.items() if name not in ADDED})
+    return said.row(number, created_at, last_modified, annotated=given.get("has_annotations", False))
 
 
-def _change(old: JSON, upload: JSON) -> str:
-    """What an upload means for the comment that has its id, if any, by the API's name of the count."""
-    if not old:
-        return "new"
-    messages = [_with_stamp(message, "sent_at") for message in upload["messages"]]
-    if not _same(messages, old["messages"]):
+def _said(source_id: str, upload: JSON) -> Said:
+    timestamp = restamped(upload["timestamp"])
+    messages = [
+        {**message, "sent_at": restamped(message["sent_at"])} if "sent_at" in message else message
+        for message in upload["messages"]
+    ]
+    uid = f"{source_id}.{upload['id']}"
+    fields = {**upload, "timestamp": timestamp, "messages": messages, "uid": uid, "source_id": source_id}
+    rest = {name: value for name, value in fields.items() if name not in FIRST}
+    encoded = encode(messages)
+    start = b"%b%b,%b," % (_head(upload["id"], timestamp), encoded, encode(rest)[1:-1])
+    return Said(fields, moment(timestamp), encoded, start)
+
+
+FIRST = ("id", "timestamp", "messages")  # of what is stored, in this order
+
+
+def _head(comment_id: str, timestamp: str) -> bytes:
+    """What is stored before the messages of a comment."""
+    return encode({"id": comment_id, "timestamp": timestamp})[:-1] + b',"messages":'
+
+
+def _change(old: Row, said: Said) -> str:
+    """What an upload means for the comment that has its id, by the API's name of the count."""
+    if old.data.startswith(said.start):
+        return "unchanged"
+    kept = json.loads(old.data)
+    messages = kept.pop("messages")
+    told = old.data.startswith(_head(old.id, kept["timestamp"]) + said.messages + b",")
+    if not (told or _same(said.fields["messages"], messages)):
         return "updated_text_changed"
-    new = {**upload, "messages": messages, "timestamp": stamp(moment(upload["timestamp"]))}
-    given = contract.node("objects/new_comment.json")["properties"]
-    same = _same(new, {name: value for name, value in old.items() if name in given})
+    new = {name: value for name, value in said.fields.items() if name != "messages"}
+    same = _same(new, {name: value for name, value in kept.items() if name not in ADDED})
     return "unchanged" if same else "updated_properties_only"
 
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two are the same JSON; to Python, True is 1."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 TABLES = tuple(each.name for each in fields(Tenant) if each.default_factory is not MISSING)
@@ -562,10 +596,6 @@ def _predicted(marked: Mapping[str, bytes], then: Mapping[str, bytes]) -> dict[s
 
 def _without_sentiment(label: JSON) -> JSON:
     return {key: value for key, value in label.items() if key != "sentiment"}
-
-
-def _with_stamp(given: JSON, name: str) -> JSON:
-    return {**given, name: stamp(moment(given[name]))} if name in given else given
 
 
 def _labels(groups: Iterable[JSON]) -> JSON:
