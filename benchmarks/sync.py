@@ -105,7 +105,7 @@ def measure(report: harness.Report) -> None:
     }
     rows = [(case, *(f"{each * harness.MILLI:,.0f}" for each in found[case]), f"{beside[case]:.2f}") for case in CASES]
     head = ("a batch", "ms, the call", "ms, storing", "ms, json.loads", "(call - storing) / json.loads")
-    harness.table(head, rows)
+    harness.table(head, shown)
     for case in CASES:
         report.target(f"{case}: beside the storing, x json.loads", beside[case], LIMIT, ".2f")
 
