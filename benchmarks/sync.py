@@ -103,7 +103,7 @@ def measure(report: harness.Report) -> None:
         case: statistics.median((whole - store) / floor for whole, store, floor in measured)
         for case, measured in seconds.items()
     }
-    rows = [(case, *(f"{each * harness.MILLI:,.0f}" for each in found[case]), f"{beside[case]:.2f}") for case in CASES]
+    shown = [(case, *(f"{each * harness.MILLI:,.0f}" for each in found[case]), f"{beside[case]:.2f}") for case in CASES]
     head = ("a batch", "ms, the call", "ms, storing", "ms, json.loads", "(call - storing) / json.loads")
     harness.table(head, shown)
     for case in CASES:
