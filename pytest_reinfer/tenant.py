@@ -534,7 +534,8 @@ class Said(NamedTuple):
         return Row(timestamp, self.fields["source_id"], self.fields["id"], created_at, number, data)
 
 
-FIRST = dict.fromkeys(("id", "timestamp", "messages"))  # of what is stored, in this order
+FIRST = ("id", "timestamp", "messages", "uid")  # of what is stored, in this order
+MESSAGES, BEHIND = b',"messages":', b',"uid":'  # what stands before and behind them; no text holds a bare quote
 ADDED = ("created_at", "last_modified", "context", "has_annotations")  # by the service, at its end
 ANNOTATED, UNANNOTATED = b'"has_annotations":true}', b'"has_annotations":false}'
 
@@ -553,24 +554,30 @@ def _said(source_id: str, upload: JSON) -> Said:
         for message in upload["messages"]
     ]
     made = {"timestamp": timestamp, "messages": messages, "uid": f"{source_id}.{upload['id']}", "source_id": source_id}
-    fields = {**FIRST, **upload, **made}
+    fields = {**dict.fromkeys(FIRST), **upload, **made}
     return Said(fields, encode(fields)[:-1] + b",")
 
 
 def _change(old: Row, said: Said) -> str:
-    """What an upload means for the comment that has its id, by the API's name of the count."""
-    if old.data.startswith(said.start):
+    """What an upload means for the comment that has its id, by the API's name of the count.
+
+    The bytes tell, but where they are as many in another order: then they may be the same JSON, and are read.
+    """
+    start = old.data[: old.data.rindex(b'"created_at":')]
+    if start == said.start:
         return "unchanged"
-    new = {name: value for name, value in said.fields.items() if name not in FIRST}
-    messages = said.start[: 1 - len(encode(new))]  # up to behind them
-    if old.data.startswith(messages):
-        kept = json.loads(b"{" + old.data[len(messages) :])
-    else:
-        new, kept = said.fields, json.loads(old.data)
-        if not _same(new["messages"], kept["messages"]):
-            return "updated_text_changed"
-    same = _same(new, {name: value for name, value in kept.items() if name not in ADDED})
-    return "unchanged" if same else "updated_properties_only"
+    behind = encode({name: value for name, value in said.fields.items() if name not in FIRST[:3]})
+    messages = said.start[said.start.index(MESSAGES) + len(MESSAGES) : -len(behind)]
+    place = start.index(MESSAGES) + len(MESSAGES)
+    told = start.startswith(messages + BEHIND, place)
+    if not told and not start.startswith(BEHIND, place + len(messages)):
+        return "updated_text_changed"
+    if told and len(start) != len(said.start):
+        return "updated_properties_only"
+    kept = json.loads(start[:-1] + b"}")
+    if not (told or _same(said.fields["messages"], kept["messages"])):
+        return "updated_text_changed"
+    return "unchanged" if _same(said.fields, kept) else "updated_properties_only"
 
 
 def _same(one: Any, other: Any) -> bool:
