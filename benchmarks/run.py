@@ -18,6 +18,7 @@ TABLES = {
     "5": "fixtures",
     "6": "scale",
     "7": "failures",
+    "8": "sync",
 }
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pytest_reinfer.tenant import Tenant, User
     from pytest_reinfer.wire import JSON
 
-
-_INTEGER: Final = re.compile("-?[0-9]{1,18}")
+SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")  # the only way for half of a pair to get into a body
+INTEGER: Final = re.compile("-?[0-9]{1,18}")  # as a query writes it
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ def _read(kind: str, values: list[str]) -> Any:
     text = values[-1]
     if kind == "boolean":
         return {"true": True, "false": False}.get(text, text)
-    return int(text) if kind == "integer" and _INTEGER.fullmatch(text) else text
+    return int(text) if kind == "integer" and INTEGER.fullmatch(text) else text
 
 
 def _body(route: Route, request: Request) -> JSON:
@@ -184,7 +184,7 @@ def _parsed(body: bytes) -> Any:
         raise Refused("malformed_json", reason="it is nested too deep") from None
     except ValueError as problem:
         raise Refused("malformed_json", reason=problem) from None
-    if b"\\u" in body:
+    if SURROGATE.search(body):
         try:
             encode(value)
         except UnicodeEncodeError:

@@ -71,12 +71,17 @@ class Comments:
                 for row in new:
                     insort(ordered, row, key=position)
 
-    def replace(self, row: Row) -> None:
-        """Put a changed comment in the place of the one that has its id."""
-        self._unorder(self.rows[row.id])
-        self.rows[row.id] = row
-        for order, position in POSITION.items():
-            insort(self.orders[order], row, key=position)
+    def replace(self, *rows: Row) -> None:
+        """Put changed comments in the place of those that have their ids."""
+        if len(rows) * FEW > len(self.rows):  # to sort anew is cheaper
+            self.rows.update((row.id, row) for row in rows)
+            self.orders = {order: sorted(self.rows.values(), key=position) for order, position in POSITION.items()}
+            return
+        for row in rows:
+            self._unorder(self.rows[row.id])
+            self.rows[row.id] = row
+            for order, position in POSITION.items():
+                insort(self.orders[order], row, key=position)
 
     def remove(self, comment_id: str) -> None:
         """Delete a comment; its id stays known to continuations."""

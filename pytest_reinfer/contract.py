@@ -380,7 +380,8 @@ def with_defaults(ref: str, value: JSON) -> JSON:
     filled = dict(value)
     for name, default in _defaults(ref).items():
         if name not in filled:
-            filled[name] = deepcopy(default) if default else copy(default)  # most are empty, and quickly made
+            # Most are empty or no container, and quickly made.
+            filled[name] = deepcopy(default) if default and isinstance(default, dict | list) else copy(default)
     for name in _nested(ref):
         if name in filled:
             filled[name] = with_defaults(_property(ref, name), filled[name])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer import contract
 from pytest_reinfer.comments import Comments, Row
-from pytest_reinfer.stamps import moment, stamp
+from pytest_reinfer.stamps import Senseless, moment, restamped, stamp
 from pytest_reinfer.travel import travelled
 
 if TYPE_CHECKING:
@@ -382,23 +382,32 @@ class Tenant:
         return rows
 
     def sync_comments(self, source_id: str, uploads: Iterable[JSON]) -> Counter[str]:
-        """Store comments, in the place of those with their ids that say something else; what became of how many."""
-        there, counts = self.comments[source_id], Counter[str]()
+        """Store comments, in the place of those with their ids that say something else; what became of how many.
+
+        Raises Senseless, and stores none, where a timestamp means no moment.
+        """
+        there, counts, now = self.comments[source_id], Counter[str](), self.time()
         rows: dict[str, Row] = {}
-        for upload in uploads:
-            old = rows.get(upload["id"]) or there.rows.get(upload["id"])
-            kept = {} if old is None else json.loads(old.data)
-            number = len(there.ids) + counts["new"] if old is None else old.number
-            counts[change := _change(kept, upload)] += 1
-            if change != "unchanged":
-                stays = {name: kept[name] for name in ("created_at", "has_annotations") if name in kept}
-                rows[upload["id"]] = row_of(source_id, {**upload, **stays}, number, self.tick())
+        try:
+            for upload in uploads:
+                said, comment_id = _said(source_id, upload), upload["id"]
+                old = rows.get(comment_id) or there.rows.get(comment_id)
+                change = "new" if old is None else _change(old, said)
+                if old is None:
+                    at = self.tick()
+                    rows[comment_id] = said.row(len(there.ids) + counts["new"], at, at)
+                elif change != "unchanged":
+                    annotated = old.data.endswith(ANNOTATED)
+                    rows[comment_id] = said.row(old.number, old.created_at, self.tick(), annotated=annotated)
+                counts[change] += 1
+        except Senseless:
+            self.now = now
+            raise
         if rows:
             table = self.comments_to_change(source_id)
             changed = [row for row in rows.values() if row.id in table.rows]
             table.add(row for row in rows.values() if row.id not in table.rows)
-            for row in changed:
-                table.replace(row)
+            table.replace(*changed)
         return counts
 
     def change_comment(self, row: Row, given: JSON) -> None:
@@ -519,41 +528,71 @@ class Tenant:
                 self.comments_to_change(row.source_id).replace(row._replace(data=encode(comment)))
 
 
+class Said(NamedTuple):
+    """What a caller says of a comment: its fields as they are stored, and the JSON of them up to what is added."""
+
+    fields: JSON
+    start: bytes
+
+    def row(self, number: int, created_at: int, last_modified: int, *, annotated: bool = False) -> Row:
+        """The comment as it is stored; what the service adds comes last, so that what was said can be compared."""
+        modified, created = max(last_modified, created_at), stamp(created_at)
+        at = created if modified == created_at else stamp(modified)
+        end = f'"created_at":"{created}","last_modified":"{at}","context":"{modified // 1000}",'
+        data = self.start + end.encode() + (ANNOTATED if annotated else UNANNOTATED)
+        timestamp = moment(self.fields["timestamp"])
+        return Row(timestamp, self.fields["source_id"], self.fields["id"], created_at, number, data)
+
+
+FIRST = ("id", "timestamp", "messages", "uid")  # of what is stored, in this order
+MESSAGES, BEHIND = b',"messages":', b',"uid":'  # what stands before and behind them; no text holds a bare quote
+ADDED = ("created_at", "last_modified", "context", "has_annotations")  # by the service, at its end
+ANNOTATED, UNANNOTATED = b'"has_annotations":true}', b'"has_annotations":false}'
+
+
 def row_of(source_id: str, given: JSON, number: int, at: int) -> Row:
     """A comment as it is stored: what was uploaded and what the service adds; `at` stands for stamps not given."""
-    created_at = moment(given["created_at"]) if "created_at" in given else at
-    last_modified = max(moment(given["last_modified"]) if "last_modified" in given else at, created_at)
-    timestamp = moment(given["timestamp"])
-    comment = {
-        **given,
-        "uid": f"{source_id}.{given['id']}",
-        "source_id": source_id,
-        "timestamp": stamp(timestamp),
-        "messages": [_with_stamp(message, "sent_at") for message in given["messages"]],
-        "created_at": stamp(created_at),
-        "last_modified": stamp(last_modified),
-        "context": str(last_modified // 1000),
-        "has_annotations": given.get("has_annotations", False),
-    }
-    return Row(timestamp, source_id, given["id"], created_at, number, encode(comment))
+    created_at, last_modified = (moment(given[name]) if name in given else at for name in ADDED[:2])
+    said = _said(source_id, {name: value for name, value in given.items() if name not in ADDED})
+    return said.row(number, created_at, last_modified, annotated=given.get("has_annotations", False))
 
 
-def _change(old: JSON, upload: JSON) -> str:
-    """What an upload means for the comment that has its id, if any, by the API's name of the count."""
-    if not old:
-        return "new"
-    messages = [_with_stamp(message, "sent_at") for message in upload["messages"]]
-    if not _same(messages, old["messages"]):
+def _said(source_id: str, upload: JSON) -> Said:
+    timestamp = restamped(upload["timestamp"])
+    messages = [
+        {**message, "sent_at": restamped(message["sent_at"])} if "sent_at" in message else message
+        for message in upload["messages"]
+    ]
+    made = {"timestamp": timestamp, "messages": messages, "uid": f"{source_id}.{upload['id']}", "source_id": source_id}
+    fields = {**dict.fromkeys(FIRST), **upload, **made}
+    return Said(fields, encode(fields)[:-1] + b",")
+
+
+def _change(old: Row, said: Said) -> str:
+    """What an upload means for the comment that has its id, by the API's name of the count.
+
+    The bytes tell, but where they are as many in another order: then they may be the same JSON, and are read.
+    """
+    start = old.data[: old.data.rindex(b'"created_at":')]
+    if start == said.start:
+        return "unchanged"
+    behind = encode({name: value for name, value in said.fields.items() if name not in FIRST[:3]})
+    messages = said.start[said.start.index(MESSAGES) + len(MESSAGES) : -len(behind)]
+    place = start.index(MESSAGES) + len(MESSAGES)
+    told = start.startswith(messages + BEHIND, place)
+    if not told and not start.startswith(BEHIND, place + len(messages)):
         return "updated_text_changed"
-    new = {**upload, "messages": messages, "timestamp": stamp(moment(upload["timestamp"]))}
-    given = contract.node("objects/new_comment.json")["properties"]
-    same = _same(new, {name: value for name, value in old.items() if name in given})
-    return "unchanged" if same else "updated_properties_only"
+    if told and len(start) != len(said.start):
+        return "updated_properties_only"
+    kept = json.loads(start[:-1] + b"}")
+    if not (told or _same(said.fields["messages"], kept["messages"])):
+        return "updated_text_changed"
+    return "unchanged" if _same(said.fields, kept) else "updated_properties_only"
 
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two are the same JSON; to Python, True is 1."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 TABLES = tuple(each.name for each in fields(Tenant) if each.default_factory is not MISSING)
@@ -572,10 +611,6 @@ def _predicted(marked: Mapping[str, bytes], then: Mapping[str, bytes]) -> dict[s
 
 def _without_sentiment(label: JSON) -> JSON:
     return {key: value for key, value in label.items() if key != "sentiment"}
-
-
-def _with_stamp(given: JSON, name: str) -> JSON:
-    return {**given, name: stamp(moment(given[name]))} if name in given else given
 
 
 def _labels(groups: Iterable[JSON]) -> JSON:

@@ -123,6 +123,29 @@ def test_messages_that_differ_in_any_way_are_a_changed_text(sync: Sync, change: 
     assert sync({**comment("a"), "messages": [change, change]}) == {"updated": 1, "updated_text_changed": 1}
 
 
+def test_the_order_of_keys_makes_no_difference_beside_what_does(sync: Sync) -> None:
+    message = {"body": {"text": "one"}, "subject": {"text": "two"}}
+    turned = dict(reversed(message.items()))
+    sync({**comment("a"), "messages": [message]})
+    assert sync({**comment("a"), "messages": [turned]}) == {"unchanged": 1}
+    later = {**comment("a", "2024-02-01T00:00:00.5Z"), "messages": [turned]}
+    assert sync(later) == {"updated": 1, "updated_properties_only": 1}
+    swapped = {"body": {"text": "two"}, "subject": {"text": "one"}}
+    assert sync({**later, "messages": [swapped]}) == {"updated": 1, "updated_text_changed": 1}
+    assert sync({**later, "messages": [swapped], "thread_id": ""}) == {"updated": 1, "updated_properties_only": 1}
+    quoting = {
+        **later,
+        "id": 'b,"messages":["uid":',
+        "messages": [{"body": {"text": ',"uid":"created_at":', "text_markup": {"uid": [], "created_at": 1}}}],
+    }
+    assert sync(quoting) == {"new": 1}
+    assert sync(quoting) == {"unchanged": 1}
+    assert sync({**quoting, "user_properties": {"string:A": '"created_at":'}}) == {
+        "updated": 1,
+        "updated_properties_only": 1,
+    }
+
+
 def test_true_and_1_are_two_things(tenant: FakeTenant, source: Source, sync: Sync) -> None:
     for markup in (1, True, 1.0):
         given = {**comment("a"), "messages": [{"body": {"text": "a", "text_markup": markup}}]}

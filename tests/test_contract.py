@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
 
-from pytest_reinfer import contract
+from pytest_reinfer import contract, strategies
 
 TEXT = st.one_of(
     st.text(max_size=20),
@@ -66,6 +70,30 @@ def test_the_quick_verdict_and_the_words_agree(ref: str, data: st.DataObject) ->
     assert contract.valid(ref, value) == (words is None)
     problem = contract.problem(ref, value)
     assert (problem is None) == (words is None)
+
+
+@st.composite
+def nearly_batches(draw: st.DrawFn) -> Any:
+    """Batches of an upload of which one comment may not fit, and which may hold something else besides."""
+    comments = draw(st.lists(strategies.comments(form="upload"), max_size=3))
+    odd = draw(st.lists(near("objects/new_comment.json") | VALUES, max_size=1))
+    place = draw(st.integers(0, len(comments)))
+    more = draw(st.just({}) | st.dictionaries(st.sampled_from(NAMES), LEAVES, max_size=1))
+    return {"comments": [*comments[:place], *odd, *comments[place:]], **more}
+
+
+@given(nearly_batches())
+@settings(deadline=None)
+def test_a_batch_is_refused_where_jsonschema_refuses_it_and_in_its_words(batch: Any) -> None:
+    ref = "routes/sync_comments.json#/properties/body"
+    registry: Registry[Any] = Registry().with_resources(
+        (contract.BASE + name, DRAFT202012.create_resource(schema)) for name, schema in contract.documents().items()
+    )
+    plain = Draft202012Validator({"$ref": contract.BASE + ref}, registry=registry)
+    breach = best_match(plain.iter_errors(batch))
+    problem = contract.problem(ref, batch)
+    assert contract.valid(ref, batch) == (breach is None)
+    assert (problem and problem.message) == (breach and breach.message)
 
 
 @pytest.mark.parametrize("value", ["\ud800", {"a": [[]]}, {1: 2}, [1.5, ()], float("nan")])
