@@ -267,6 +267,11 @@ class FakeTenant:
         with self._lock:
             self._new_name("add_source", Source, full_name, "source_name")
             given.check("add_source", "objects/new_source.json", fields)
+            if "email_transform_tag" in fields:
+                tag = "objects/common.json#/$defs/transform_tag"
+                given.check("add_source: email_transform_tag", tag, fields["email_transform_tag"])
+            if fields.get("bucket_id") not in {None, *self._state.buckets}:
+                raise LookupError(f"add_source: no bucket has the id {fields['bucket_id']}.")
             uploads = given.uploads("add_source", comments)
             source = self._put_source(full_name, fields)
             self._fill(source, uploads)

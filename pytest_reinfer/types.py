@@ -565,6 +565,27 @@ class Source(TypedDict):
     email_transform_version: NotRequired[int]
 
 
+class SourceUpdate(TypedDict):
+    """What a caller may change of a source.
+
+    What is left out stays; a list replaces the old one. Name and project cannot be changed.
+    """
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    language: NotRequired[Literal["en", "de", "xlm"]]
+    should_translate: NotRequired[bool]
+    sensitive_properties: NotRequired[list[str]]
+    bucket_id: NotRequired[str | None]
+    """The bucket whose e-mails feed the source. Left out it stays; null lets go of it."""
+    _kind: NotRequired[Literal["call", "chat", "unknown", "ixp_runtime", "ixp_design"]]
+    """What the source holds."""
+    email_transform_tag: NotRequired[str]
+    email_transform_version: NotRequired[int]
+
+
 class CreateDatasetRequest(TypedDict):
     """The body of a request to `create_dataset`. One key, and the object in it."""
 
@@ -575,6 +596,18 @@ class UpdateDatasetRequest(TypedDict):
     """The body of a request to `update_dataset`. One key, and the object in it."""
 
     dataset: DatasetUpdate
+
+
+class CreateSourceRequest(TypedDict):
+    """The body of a request to `create_source`. One key, and the object in it."""
+
+    source: NewSource
+
+
+class UpdateSourceRequest(TypedDict):
+    """The body of a request to `update_source`. One key, and the object in it."""
+
+    source: SourceUpdate
 
 
 # from: Only comments at this moment or later.
@@ -628,6 +661,7 @@ _STRATEGIES: dict[Any, Any] = {
     Attachment: lambda made: made.attachments(),
     Comment: lambda made: made.comments(),
     CreateDatasetRequest: lambda made: made.create_dataset_requests(),
+    CreateSourceRequest: lambda made: made.create_source_requests(),
     Dataset: lambda made: made.datasets(),
     DatasetEntityDef: lambda made: made.from_schema("objects/dataset.json#/properties/entity_defs/items"),
     DatasetLabelDef: lambda made: made.from_schema("objects/dataset.json#/properties/label_defs/items"),
@@ -657,10 +691,12 @@ _STRATEGIES: dict[Any, Any] = {
     Pretrained: lambda made: made.from_schema("objects/label_def.json#/properties/pretrained"),
     Project: lambda made: made.from_schema("objects/project.json"),
     Source: lambda made: made.sources(),
+    SourceUpdate: lambda made: made.from_schema("objects/source_update.json"),
     Subject: lambda made: made.from_schema("objects/message.json#/properties/subject"),
     SyncRequest: lambda made: made.sync_requests(),
     Text: lambda made: made.from_schema("objects/text.json"),
     UpdateDatasetRequest: lambda made: made.update_dataset_requests(),
+    UpdateSourceRequest: lambda made: made.update_source_requests(),
 }
 
 

@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.contract import Route
 
-LISTS = {"list_datasets": "datasets"}  # what refuses nobody, and shows to each what they may see, under this key
+LISTS = {
+    "list_datasets": "datasets",
+    "list_sources": "sources",
+}  # what refuses nobody, and shows to each what they may see, under this key
 
 # What a route is asked, where it is not about what `arrange` makes, or not by the example of its schema.
-PATHS: Mapping[str, Mapping[str, str]] = {"create_dataset": {"dataset_name": "new"}}
+PATHS: Mapping[str, Mapping[str, str]] = {
+    "create_dataset": {"dataset_name": "new"},
+    "create_source": {"source_name": "new"},
+}
 QUERIES: Mapping[str, str] = {}
 BODIES: Mapping[str, Any] = {"create_dataset": {"dataset": {}}}
 

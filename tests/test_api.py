@@ -392,9 +392,9 @@ def test_the_time_that_an_answer_names_is_no_longer_than_it_took(send: Send) -> 
 
 
 def test_a_route_that_is_not_built_is_told_by_its_method_and_path(send: Send) -> None:
-    told = "GET /api/v1/sources/acme/mail: the API has this route, pytest-reinfer does not build it."
+    told = "GET /api/_private/quotas: the API has this route, pytest-reinfer does not build it."
     with pytest.raises(RouteNotBuilt, match=f"^{re.escape(told)}$"):
-        send("GET", "/api/v1/sources/acme/mail")
+        send("GET", "/api/_private/quotas")
 
 
 def test_an_answer_has_no_blanks_between_its_values(tenant: FakeTenant, send: Send) -> None:

@@ -21,7 +21,7 @@ LAYERS = [
     ["export", "seeding", "unexpected", "given"],
     ["verdict"],
     ["handlers.call"],
-    ["handlers.comments", "handlers.datasets"],
+    ["handlers.comments", "handlers.datasets", "handlers.sources"],
     ["handlers"],
     ["api"],
     ["transports", "transports.guard", "transports.sockets"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import comments, datasets
+from pytest_reinfer.handlers import comments, datasets, sources
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -28,5 +28,12 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         datasets.delete_dataset_by_id,
         datasets.export_dataset,
         comments.sync_comments,
+        sources.list_sources,
+        sources.list_project_sources,
+        sources.get_source,
+        sources.get_source_by_id,
+        sources.create_source,
+        sources.update_source,
+        sources.delete_source_by_id,
     )
 }
