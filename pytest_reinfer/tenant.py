@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections import Counter
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -146,8 +146,13 @@ class User:
 
     username: str
     token: str = field(repr=False)
-    permissions: Mapping[str, frozenset[str]]
+    permissions: Mapping[str, frozenset[str]]  # display names, with the implied ones
     expires: int | None = None  # when the token is worth nothing any more
+    id: str = ""
+    email: str = ""
+    created: int = START
+    verified: bool = True
+    named: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)  # machine names, as they were granted
 
     @property
     def headers(self) -> dict[str, str]:
@@ -266,7 +271,7 @@ class Tenant:
             return None
         if self.denied:
             left = {project: granted - self.denied for project, granted in found.permissions.items()}
-            return User(found.username, found.token, left, found.expires)
+            return replace(found, permissions=left)
         return found
 
     def charge(self, user: User) -> int | None:
@@ -293,8 +298,9 @@ class Tenant:
         return project if project in self.projects else None
 
     def sees(self, user: User, project: str) -> bool:
-        """Whether the user has any permission in a project."""
-        return bool(user.permissions.get(project) or user.permissions.get(EVERYWHERE))
+        """Whether the user has any permission in a project; those in the tenant as a whole do not count."""
+        granted = (*user.permissions.get(project, ()), *user.permissions.get(EVERYWHERE, ()))
+        return not all(map(contract.is_tenants, granted))
 
     # ------------------------------------------------------------------------------------------- resources
 

@@ -502,6 +502,41 @@ class NewSource(TypedDict):
     email_transform_version: NotRequired[int]
 
 
+# The machine name of a permission, or of a role, in the whole tenant.
+GlobalPermission: TypeAlias = Literal[
+    "root",
+    "debug",
+    "demo",
+    "audit-read",
+    "artefacts-read",
+    "support-users-write",
+    "tenant-users-read",
+    "tenant-admin",
+    "support-tenant-admin",
+    "feature-qos",
+    "feature-pretrained-labels",
+    "tenant-quota-read",
+    "tenant-quota-write",
+    "deployment-quota-read",
+    "deployment-quota-write",
+    "role-cm-tenant-admin",
+    "dialog",
+    "projects-admin",
+    "subscriptions-read",
+]
+
+
+class NewUser(TypedDict):
+    """What a caller says of a user to be made."""
+
+    username: str
+    email: str
+    organisation_permissions: NotRequired[dict[str, Any]]
+    """Project by project, a list of project_permission of common.json."""
+    global_permissions: NotRequired[list[GlobalPermission]]
+    """Permissions in the whole tenant."""
+
+
 class Project(TypedDict):
     """A project, which holds sources and datasets and in which permissions are given."""
 
@@ -584,6 +619,48 @@ class SourceUpdate(TypedDict):
     """What the source holds."""
     email_transform_tag: NotRequired[str]
     email_transform_version: NotRequired[int]
+
+
+class User(TypedDict):
+    """Somebody with a token, as the platform shows them. Answers may hold keys beyond these."""
+
+    id: str
+    """The identifier of a dataset, source, project or user: 16 lower-case hexadecimal digits, given out by the
+    platform.
+    """
+    username: str
+    email: str
+    created: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    verified: bool
+    """Whether the address is known to be theirs."""
+    organisation_permissions: dict[str, Any]
+    """Project by project, the permissions that were granted, each a project_permission of common.json."""
+    derived_organisation_permissions: dict[str, Any]
+    """Project by project, the permissions that follow from those granted, which are among them."""
+    global_permissions: list[GlobalPermission]
+    """The permissions in the whole tenant that were granted."""
+    sso_global_permissions: list[GlobalPermission]
+    """The permissions in the whole tenant that single sign-on grants."""
+    derived_user_global_permissions: list[GlobalPermission]
+    """The permissions in the whole tenant that follow from those granted."""
+    derived_global_permissions: list[GlobalPermission]
+    """The permissions in the whole tenant that follow from all of these."""
+    last_login_at: str | None
+    """When they last came in by the browser; null if never."""
+    is_support_user: bool
+    """Whether they are of the vendor's support."""
+
+
+class UserUpdate(TypedDict):
+    """What a caller may change of a user. What is left out stays; what is given replaces the old whole."""
+
+    organisation_permissions: NotRequired[dict[str, Any]]
+    """Project by project, a list of project_permission of common.json."""
+    global_permissions: NotRequired[list[GlobalPermission]]
+    """Permissions in the whole tenant."""
 
 
 class CreateDatasetRequest(TypedDict):
@@ -685,6 +762,7 @@ _STRATEGIES: dict[Any, Any] = {
     NewComment: lambda made: made.comments(form="upload"),
     NewDataset: lambda made: made.from_schema("objects/new_dataset.json"),
     NewSource: lambda made: made.from_schema("objects/new_source.json"),
+    NewUser: lambda made: made.from_schema("objects/new_user.json"),
     PredictedLabel: lambda made: made.predicted_labels(),
     Predictions: lambda made: made.predictions(),
     PreferredLocales: lambda made: made.from_schema("objects/common.json#/$defs/preferred_locales"),
@@ -697,6 +775,8 @@ _STRATEGIES: dict[Any, Any] = {
     Text: lambda made: made.from_schema("objects/text.json"),
     UpdateDatasetRequest: lambda made: made.update_dataset_requests(),
     UpdateSourceRequest: lambda made: made.update_source_requests(),
+    User: lambda made: made.from_schema("objects/user.json"),
+    UserUpdate: lambda made: made.from_schema("objects/user_update.json"),
 }
 
 

@@ -23,7 +23,10 @@ PATHS: Mapping[str, Mapping[str, str]] = {
     "create_source": {"source_name": "new"},
 }
 QUERIES: Mapping[str, str] = {}
-BODIES: Mapping[str, Any] = {"create_dataset": {"dataset": {}}}
+BODIES: Mapping[str, Any] = {
+    "create_dataset": {"dataset": {}},
+    "create_user": {"user": {"username": "new", "email": "new@acme.example"}},
+}
 
 
 class Asked(NamedTuple):
@@ -36,6 +39,7 @@ class Asked(NamedTuple):
 def arrange(tenant: FakeTenant) -> None:
     """Fill a tenant with one of everything that a route may be about."""
     tenant.add_dataset("acme/support", comments=3)
+    tenant.add_user("bob", permissions=[])
 
 
 def asked(route: Route, tenant: FakeTenant) -> Asked:
@@ -47,6 +51,7 @@ def asked(route: Route, tenant: FakeTenant) -> Asked:
         "dataset_id": dataset.id,
         "source_name": "support",
         "source_id": source.id,
+        "user_id": tenant.user("bob").id,
     }
     path = route.path.format_map(names | dict(PATHS.get(route.name, {})))
     query = QUERIES.get(route.name, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import comments, datasets, sources
+from pytest_reinfer.handlers import comments, datasets, sources, users
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -35,5 +35,14 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         sources.create_source,
         sources.update_source,
         sources.delete_source_by_id,
+        users.get_current_user,
+        users.refresh_user_permissions,
+        users.list_users,
+        users.list_private_users,
+        users.create_user,
+        users.get_user,
+        users.update_user,
+        users.delete_user,
+        users.send_welcome_email,
     )
 }
