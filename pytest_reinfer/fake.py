@@ -257,7 +257,7 @@ class FakeTenant:
                 given.check("add_project", f"objects/common.json#/$defs/{field}", project[field])
             if name in self._state.projects:
                 raise ValueError(f"add_project: there is a project {name!r} already.")
-            return self._state.put_project(project)
+            return self._state.put_project(contract.with_defaults("objects/new_project.json", project))
 
     def add_source(self, full_name: str, *, comments: int | Iterable[JSON] = 0, **fields: Any) -> Source:
         """Create a source `project/name`, and its project if need be, with comments: a number of them, or objects.

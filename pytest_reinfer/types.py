@@ -484,6 +484,17 @@ class NewDataset(TypedDict):
     """Internal; what it holds is not known."""
 
 
+class NewProject(TypedDict):
+    """What a caller says of a project to be made. Everything may be left out."""
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    user_auto_join: NotRequired[bool]
+    """Whether who comes into the tenant comes into the project by themselves."""
+
+
 class NewSource(TypedDict):
     """What a caller says of a source to be made. Everything may be left out."""
 
@@ -560,6 +571,17 @@ class Project(TypedDict):
     zero.
     """
     user_auto_join: NotRequired[bool]
+
+
+class ProjectUpdate(TypedDict):
+    """What a caller may change of a project. What is left out stays. The name cannot be changed."""
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    user_auto_join: NotRequired[bool]
+    """Whether who comes into the tenant comes into the project by themselves."""
 
 
 class Source(TypedDict):
@@ -761,6 +783,7 @@ _STRATEGIES: dict[Any, Any] = {
     MoonFormField: lambda made: made.from_schema("objects/label_def.json#/properties/moon_form/items"),
     NewComment: lambda made: made.comments(form="upload"),
     NewDataset: lambda made: made.from_schema("objects/new_dataset.json"),
+    NewProject: lambda made: made.from_schema("objects/new_project.json"),
     NewSource: lambda made: made.from_schema("objects/new_source.json"),
     NewUser: lambda made: made.from_schema("objects/new_user.json"),
     PredictedLabel: lambda made: made.predicted_labels(),
@@ -768,6 +791,7 @@ _STRATEGIES: dict[Any, Any] = {
     PreferredLocales: lambda made: made.from_schema("objects/common.json#/$defs/preferred_locales"),
     Pretrained: lambda made: made.from_schema("objects/label_def.json#/properties/pretrained"),
     Project: lambda made: made.from_schema("objects/project.json"),
+    ProjectUpdate: lambda made: made.from_schema("objects/project_update.json"),
     Source: lambda made: made.sources(),
     SourceUpdate: lambda made: made.from_schema("objects/source_update.json"),
     Subject: lambda made: made.from_schema("objects/message.json#/properties/subject"),

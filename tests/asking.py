@@ -16,13 +16,15 @@ LISTS = {
     "list_datasets": "datasets",
     "list_sources": "sources",
 }  # what refuses nobody, and shows to each what they may see, under this key
+MEMBERS = ("get_project",)  # what asks for no permission of its own, but for any in the project
 
 # What a route is asked, where it is not about what `arrange` makes, or not by the example of its schema.
 PATHS: Mapping[str, Mapping[str, str]] = {
     "create_dataset": {"dataset_name": "new"},
+    "create_project": {"project": "new"},
     "create_source": {"source_name": "new"},
 }
-QUERIES: Mapping[str, str] = {}
+QUERIES: Mapping[str, str] = {"delete_project": "force=true"}
 BODIES: Mapping[str, Any] = {
     "create_dataset": {"dataset": {}},
     "create_user": {"user": {"username": "new", "email": "new@acme.example"}},

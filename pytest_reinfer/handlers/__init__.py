@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import comments, datasets, sources, users
+from pytest_reinfer.handlers import comments, datasets, projects, sources, users
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -44,5 +44,12 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         users.update_user,
         users.delete_user,
         users.send_welcome_email,
+        projects.list_projects,
+        projects.list_private_projects,
+        projects.create_project,
+        projects.get_project,
+        projects.update_project,
+        projects.delete_project,
+        projects.get_resource_counts,
     )
 }
