@@ -24,6 +24,8 @@ SIMPLE = {"string": "str", "integer": "int", "number": "float", "boolean": "bool
 OF_ROUTES = {
     "CreateDatasetRequest": "routes/create_dataset.json#/properties/body",
     "UpdateDatasetRequest": "routes/update_dataset.json#/properties/body",
+    "CreateSourceRequest": "routes/create_source.json#/properties/body",
+    "UpdateSourceRequest": "routes/update_source.json#/properties/body",
     "ExportRequest": "routes/export_dataset.json#/properties/body",
     "SyncRequest": "routes/sync_comments.json#/properties/body",
     "ExportPage": "routes/export_dataset.json#/properties/response",
@@ -47,6 +49,7 @@ STRATEGIES = {
     "Attachment": "attachments()",
     "Comment": "comments()",
     "CreateDatasetRequest": "create_dataset_requests()",
+    "CreateSourceRequest": "create_source_requests()",
     "Dataset": "datasets()",
     "Error": "error_bodies()",
     "ExportPage": "export_pages()",
@@ -61,6 +64,7 @@ STRATEGIES = {
     "Source": "sources()",
     "SyncRequest": "sync_requests()",
     "UpdateDatasetRequest": "update_dataset_requests()",
+    "UpdateSourceRequest": "update_source_requests()",
 }
 
 START = '''\

@@ -255,10 +255,23 @@ def display_name(permission: str) -> str:
     """
     __tracebackhide__ = True
     table = convention("x-permissions")
-    display = {entry["name"]: name for name, entry in table.items()} | {name: name for name in table}
+    display = permissions() | {name: name for name in table}
     if permission not in display:
         raise ValueError(f"{permission!r} is no permission of the API. There are: {', '.join(sorted(table))}.")
     return str(display[permission])
+
+
+@cache
+def permissions() -> dict[str, str]:
+    """The display name of each permission by its machine name."""
+    return {entry["name"]: name for name, entry in convention("x-permissions").items()}
+
+
+@cache
+def machine_name(permission: str) -> str:
+    """The machine name of a permission, which may be said by its display name too; ValueError for an unknown one."""
+    __tracebackhide__ = True
+    return str(convention("x-permissions")[display_name(permission)]["name"])
 
 
 @cache

@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache, cached_property, lru_cache, partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 from unittest.mock import ANY
 from urllib.parse import unquote, urlsplit
 
-from pytest_reinfer import api, contract, faults, given, injection, seeding, verdict
+from pytest_reinfer import api, contract, faults, given, injection, people, seeding, verdict
 from pytest_reinfer.comments import POSITION, Row
 from pytest_reinfer.effects import Interrupted
 from pytest_reinfer.log import Log
@@ -146,12 +147,12 @@ class FakeTenant:
     @property
     def token(self) -> str:
         """The active token of the user who may do everything."""
-        return self._state.users[ADMINISTRATOR].token
+        return self.user(ADMINISTRATOR).token
 
     @property
     def headers(self) -> dict[str, str]:
         """What a request with `token` carries."""
-        return self._state.users[ADMINISTRATOR].headers
+        return self.user(ADMINISTRATOR).headers
 
     @property
     def environment(self) -> dict[str, str]:
@@ -256,7 +257,7 @@ class FakeTenant:
                 given.check("add_project", f"objects/common.json#/$defs/{field}", project[field])
             if name in self._state.projects:
                 raise ValueError(f"add_project: there is a project {name!r} already.")
-            return self._state.put_project(project)
+            return self._state.put_project(contract.with_defaults("objects/new_project.json", project))
 
     def add_source(self, full_name: str, *, comments: int | Iterable[JSON] = 0, **fields: Any) -> Source:
         """Create a source `project/name`, and its project if need be, with comments: a number of them, or objects.
@@ -267,6 +268,11 @@ class FakeTenant:
         with self._lock:
             self._new_name("add_source", Source, full_name, "source_name")
             given.check("add_source", "objects/new_source.json", fields)
+            if "email_transform_tag" in fields:
+                tag = "objects/common.json#/$defs/transform_tag"
+                given.check("add_source: email_transform_tag", tag, fields["email_transform_tag"])
+            if fields.get("bucket_id") not in {None, *self._state.buckets}:
+                raise LookupError(f"add_source: no bucket has the id {fields['bucket_id']}.")
             uploads = given.uploads("add_source", comments)
             source = self._put_source(full_name, fields)
             self._fill(source, uploads)
@@ -400,31 +406,37 @@ class FakeTenant:
             tag["updated_at"] = stamp(self._state.tick())
             self._state.model_tags[found.id] = {**self._state.model_tags.get(found.id, {}), name: tag}
 
-    def add_user(self, username: str, *, permissions: Permissions) -> User:
+    def add_user(self, username: str, *, permissions: Permissions, email: str | None = None) -> User:
         """Create a user with a token; higher permissions imply the lower ones.
 
         permissions: names, such as "Export datasets" or "datasets-export", for every project, or project -> names.
+        email: by default an address of the name at example.com.
         """
         __tracebackhide__ = True
         with self._lock:
+            email = f"{username}@example.com" if email is None else email
+            given.check("add_user", "objects/new_user.json", {"username": username, "email": email})
             if username in self._state.users:
                 raise ValueError(f"add_user: there is a user {username!r} already.")
             if isinstance(permissions, str):
                 raise TypeError(f"add_user: permissions is a list of names or a mapping, not the text {permissions!r}.")
             by_project = getattr(permissions, "items", lambda: [(EVERYWHERE, permissions)])()
-            granted = {project: frozenset[str]().union(*map(contract.granted, names)) for project, names in by_project}
-            for project in granted.keys() - {EVERYWHERE}:
+            named = {project: frozenset(map(contract.machine_name, names)) for project, names in by_project}
+            for project in named.keys() - {EVERYWHERE}:
                 self._find(Project, project)
-            user = User(username, self._state.new_token(), granted)
-            self._state.users[username] = user
-            return user
+                for name in filter(contract.is_tenants, sorted(named[project])):
+                    raise ValueError(
+                        f"add_user: {contract.display_name(name)!r} is no permission in a project, but in the whole "
+                        f"tenant: grant it for every project, which {EVERYWHERE!r} stands for."
+                    )
+            return people.create(self._state, username, email, named)
 
     def rotate_token(self, user: str | User = ADMINISTRATOR) -> str:
         """Give a user a new token; the old one is worth nothing from now on, also where `REINFER_TOKEN` holds it."""
         __tracebackhide__ = True
         with self._lock:
             old = self.user(user if isinstance(user, str) else user.username)
-            new = User(old.username, self._state.new_token(), old.permissions)
+            new = replace(old, token=self._state.new_token(), expires=None)
             self._state.users[new.username] = new
             return new.token
 
@@ -434,7 +446,7 @@ class FakeTenant:
         with self._lock:
             old = self.user(user if isinstance(user, str) else user.username)
             expires = self._state.time() + given.microseconds("expire_token", seconds)
-            self._state.users[old.username] = User(old.username, old.token, old.permissions, expires)
+            self._state.users[old.username] = replace(old, expires=expires)
 
     def revoke(self, *permissions: str, user: str | User = ADMINISTRATOR) -> None:
         """Take permissions from a user, in every project; those that they imply stay."""
@@ -443,7 +455,7 @@ class FakeTenant:
             old = self.user(user if isinstance(user, str) else user.username)
             taken = set(map(contract.display_name, permissions))
             left = {project: granted - taken for project, granted in old.permissions.items()}
-            self._state.users[old.username] = User(old.username, old.token, left, old.expires)
+            self._state.users[old.username] = replace(old, permissions=left)
 
     def deny(self, *permissions: str) -> None:
         """Take permissions from every user, present and to come, in every project; those that they imply stay."""
@@ -775,8 +787,9 @@ class FakeTenant:
 def _fresh(seed: int, url: str) -> Tenant:
     """The state that every tenant of a seed and URL starts with."""
     state = Tenant(seed=seed, url=url)
-    everything = {EVERYWHERE: contract.every_permission()}
-    state.users[ADMINISTRATOR] = User(ADMINISTRATOR, state.new_token(), everything)
+    token, everything = state.new_token(), {EVERYWHERE: contract.every_permission()}
+    user_id, email = state.digest("user", state.made), f"{ADMINISTRATOR}@example.com"
+    state.users[ADMINISTRATOR] = User(ADMINISTRATOR, token, everything, id=user_id, email=email)
     return state
 
 

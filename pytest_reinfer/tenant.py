@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections import Counter
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -135,14 +135,24 @@ class Dataset(Resource):
         return tuple(label["name"] for label in self.fields["label_defs"])
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Bucket(Resource):
+    """A bucket: where e-mails are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """Somebody with one active token, and permissions per project."""
 
     username: str
     token: str = field(repr=False)
-    permissions: Mapping[str, frozenset[str]]
+    permissions: Mapping[str, frozenset[str]]  # display names, with the implied ones
     expires: int | None = None  # when the token is worth nothing any more
+    id: str = ""
+    email: str = ""
+    created: int = START
+    verified: bool = True
+    named: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)  # machine names, as they were granted
 
     @property
     def headers(self) -> dict[str, str]:
@@ -196,6 +206,7 @@ class Tenant:
     projects: dict[str, Project] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    buckets: dict[str, Bucket] = field(default_factory=dict)
     names: dict[tuple[type[Resource], str], str] = field(default_factory=dict)  # kind and full name -> id
     users: dict[str, User] = field(default_factory=dict)
     comments: dict[str, Comments] = field(default_factory=dict)  # source id -> its comments
@@ -260,7 +271,7 @@ class Tenant:
             return None
         if self.denied:
             left = {project: granted - self.denied for project, granted in found.permissions.items()}
-            return User(found.username, found.token, left, found.expires)
+            return replace(found, permissions=left)
         return found
 
     def charge(self, user: User) -> int | None:
@@ -287,8 +298,9 @@ class Tenant:
         return project if project in self.projects else None
 
     def sees(self, user: User, project: str) -> bool:
-        """Whether the user has any permission in a project."""
-        return bool(user.permissions.get(project) or user.permissions.get(EVERYWHERE))
+        """Whether the user has any permission in a project; those in the tenant as a whole do not count."""
+        granted = (*user.permissions.get(project, ()), *user.permissions.get(EVERYWHERE, ()))
+        return not all(map(contract.is_tenants, granted))
 
     # ------------------------------------------------------------------------------------------- resources
 
@@ -296,6 +308,11 @@ class Tenant:
         """The dataset of this name, where there is one."""
         found = self.names.get((Dataset, full_name))
         return None if found is None else self.datasets[found]
+
+    def find_source(self, full_name: str) -> Source | None:
+        """The source of this name, where there is one."""
+        found = self.names.get((Source, full_name))
+        return None if found is None else self.sources[found]
 
     def put_project(self, given: JSON) -> Project:
         """Create a project from the fields of a valid request and its name."""
@@ -309,12 +326,32 @@ class Tenant:
         owner, name = full_name.split("/")
         at = stamp(self.tick())
         stamps = {"created_at": at, "updated_at": at, "last_modified": at}
-        source = Source({"id": self.new_id(), "owner": owner, "name": name, **given, **stamps})
+        source = _source({"id": self.new_id(), "owner": owner, "name": name, **given, **stamps})
         self.sources[source.id] = source
         self.names[Source, full_name] = source.id
         self.comments[source.id] = Comments()
         self.own.add(source.id)
         return source
+
+    def change_source(self, source: Source, given: JSON) -> Source:
+        """Put the fields of a valid request in the place of the old ones; nothing given changes nothing."""
+        if not given:
+            return source
+        at = stamp(self.tick())
+        self.sources[source.id] = new = _source({**source.fields, **given, "updated_at": at, "last_modified": at})
+        return new
+
+    def drop_source(self, source: Source) -> None:
+        """Delete a source with its comments and their labels; the datasets that include it include it no more."""
+        if self.lag is not None:
+            self.remember(self.lag)
+        for dataset in [each for each in self.datasets.values() if source.id in each.source_ids]:
+            self.change_dataset(dataset, {"source_ids": [each for each in dataset.source_ids if each != source.id]})
+        for key in [key for key in self.labelled if key[1] == source.id]:
+            self.own.discard(key)
+            del self.labelled[key]
+        self.own.discard(source.id)
+        del self.sources[source.id], self.names[Source, source.full_name], self.comments[source.id]
 
     def put_dataset(self, full_name: str, given: JSON) -> Dataset:
         """Create a dataset from the fields of a valid request."""
@@ -607,6 +644,11 @@ def _predicted(marked: Mapping[str, bytes], then: Mapping[str, bytes]) -> dict[s
         assigned, predicted = json.loads(start + b"{}}"), json.loads(before + b"{}}")
         mixed[comment_id] = marks(assigned["annotations"]["labels"]["assigned"], predicted["predictions"]["labels"])
     return mixed
+
+
+def _source(fields: JSON) -> Source:
+    """A source, without the key of a bucket where it has none."""
+    return Source({name: value for name, value in fields.items() if (name, value) != ("bucket_id", None)})
 
 
 def _without_sentiment(label: JSON) -> JSON:

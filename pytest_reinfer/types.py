@@ -484,6 +484,17 @@ class NewDataset(TypedDict):
     """Internal; what it holds is not known."""
 
 
+class NewProject(TypedDict):
+    """What a caller says of a project to be made. Everything may be left out."""
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    user_auto_join: NotRequired[bool]
+    """Whether who comes into the tenant comes into the project by themselves."""
+
+
 class NewSource(TypedDict):
     """What a caller says of a source to be made. Everything may be left out."""
 
@@ -500,6 +511,41 @@ class NewSource(TypedDict):
     """What the source holds."""
     email_transform_tag: NotRequired[str]
     email_transform_version: NotRequired[int]
+
+
+# The machine name of a permission, or of a role, in the whole tenant.
+GlobalPermission: TypeAlias = Literal[
+    "root",
+    "debug",
+    "demo",
+    "audit-read",
+    "artefacts-read",
+    "support-users-write",
+    "tenant-users-read",
+    "tenant-admin",
+    "support-tenant-admin",
+    "feature-qos",
+    "feature-pretrained-labels",
+    "tenant-quota-read",
+    "tenant-quota-write",
+    "deployment-quota-read",
+    "deployment-quota-write",
+    "role-cm-tenant-admin",
+    "dialog",
+    "projects-admin",
+    "subscriptions-read",
+]
+
+
+class NewUser(TypedDict):
+    """What a caller says of a user to be made."""
+
+    username: str
+    email: str
+    organisation_permissions: NotRequired[dict[str, Any]]
+    """Project by project, a list of project_permission of common.json."""
+    global_permissions: NotRequired[list[GlobalPermission]]
+    """Permissions in the whole tenant."""
 
 
 class Project(TypedDict):
@@ -525,6 +571,17 @@ class Project(TypedDict):
     zero.
     """
     user_auto_join: NotRequired[bool]
+
+
+class ProjectUpdate(TypedDict):
+    """What a caller may change of a project. What is left out stays. The name cannot be changed."""
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    user_auto_join: NotRequired[bool]
+    """Whether who comes into the tenant comes into the project by themselves."""
 
 
 class Source(TypedDict):
@@ -565,6 +622,69 @@ class Source(TypedDict):
     email_transform_version: NotRequired[int]
 
 
+class SourceUpdate(TypedDict):
+    """What a caller may change of a source.
+
+    What is left out stays; a list replaces the old one. Name and project cannot be changed.
+    """
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    description: NotRequired[str]
+    """A longer account for people to read."""
+    language: NotRequired[Literal["en", "de", "xlm"]]
+    should_translate: NotRequired[bool]
+    sensitive_properties: NotRequired[list[str]]
+    bucket_id: NotRequired[str | None]
+    """The bucket whose e-mails feed the source. Left out it stays; null lets go of it."""
+    _kind: NotRequired[Literal["call", "chat", "unknown", "ixp_runtime", "ixp_design"]]
+    """What the source holds."""
+    email_transform_tag: NotRequired[str]
+    email_transform_version: NotRequired[int]
+
+
+class User(TypedDict):
+    """Somebody with a token, as the platform shows them. Answers may hold keys beyond these."""
+
+    id: str
+    """The identifier of a dataset, source, project or user: 16 lower-case hexadecimal digits, given out by the
+    platform.
+    """
+    username: str
+    email: str
+    created: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    verified: bool
+    """Whether the address is known to be theirs."""
+    organisation_permissions: dict[str, Any]
+    """Project by project, the permissions that were granted, each a project_permission of common.json."""
+    derived_organisation_permissions: dict[str, Any]
+    """Project by project, the permissions that follow from those granted, which are among them."""
+    global_permissions: list[GlobalPermission]
+    """The permissions in the whole tenant that were granted."""
+    sso_global_permissions: list[GlobalPermission]
+    """The permissions in the whole tenant that single sign-on grants."""
+    derived_user_global_permissions: list[GlobalPermission]
+    """The permissions in the whole tenant that follow from those granted."""
+    derived_global_permissions: list[GlobalPermission]
+    """The permissions in the whole tenant that follow from all of these."""
+    last_login_at: str | None
+    """When they last came in by the browser; null if never."""
+    is_support_user: bool
+    """Whether they are of the vendor's support."""
+
+
+class UserUpdate(TypedDict):
+    """What a caller may change of a user. What is left out stays; what is given replaces the old whole."""
+
+    organisation_permissions: NotRequired[dict[str, Any]]
+    """Project by project, a list of project_permission of common.json."""
+    global_permissions: NotRequired[list[GlobalPermission]]
+    """Permissions in the whole tenant."""
+
+
 class CreateDatasetRequest(TypedDict):
     """The body of a request to `create_dataset`. One key, and the object in it."""
 
@@ -575,6 +695,18 @@ class UpdateDatasetRequest(TypedDict):
     """The body of a request to `update_dataset`. One key, and the object in it."""
 
     dataset: DatasetUpdate
+
+
+class CreateSourceRequest(TypedDict):
+    """The body of a request to `create_source`. One key, and the object in it."""
+
+    source: NewSource
+
+
+class UpdateSourceRequest(TypedDict):
+    """The body of a request to `update_source`. One key, and the object in it."""
+
+    source: SourceUpdate
 
 
 # from: Only comments at this moment or later.
@@ -628,6 +760,7 @@ _STRATEGIES: dict[Any, Any] = {
     Attachment: lambda made: made.attachments(),
     Comment: lambda made: made.comments(),
     CreateDatasetRequest: lambda made: made.create_dataset_requests(),
+    CreateSourceRequest: lambda made: made.create_source_requests(),
     Dataset: lambda made: made.datasets(),
     DatasetEntityDef: lambda made: made.from_schema("objects/dataset.json#/properties/entity_defs/items"),
     DatasetLabelDef: lambda made: made.from_schema("objects/dataset.json#/properties/label_defs/items"),
@@ -650,17 +783,24 @@ _STRATEGIES: dict[Any, Any] = {
     MoonFormField: lambda made: made.from_schema("objects/label_def.json#/properties/moon_form/items"),
     NewComment: lambda made: made.comments(form="upload"),
     NewDataset: lambda made: made.from_schema("objects/new_dataset.json"),
+    NewProject: lambda made: made.from_schema("objects/new_project.json"),
     NewSource: lambda made: made.from_schema("objects/new_source.json"),
+    NewUser: lambda made: made.from_schema("objects/new_user.json"),
     PredictedLabel: lambda made: made.predicted_labels(),
     Predictions: lambda made: made.predictions(),
     PreferredLocales: lambda made: made.from_schema("objects/common.json#/$defs/preferred_locales"),
     Pretrained: lambda made: made.from_schema("objects/label_def.json#/properties/pretrained"),
     Project: lambda made: made.from_schema("objects/project.json"),
+    ProjectUpdate: lambda made: made.from_schema("objects/project_update.json"),
     Source: lambda made: made.sources(),
+    SourceUpdate: lambda made: made.from_schema("objects/source_update.json"),
     Subject: lambda made: made.from_schema("objects/message.json#/properties/subject"),
     SyncRequest: lambda made: made.sync_requests(),
     Text: lambda made: made.from_schema("objects/text.json"),
     UpdateDatasetRequest: lambda made: made.update_dataset_requests(),
+    UpdateSourceRequest: lambda made: made.update_source_requests(),
+    User: lambda made: made.from_schema("objects/user.json"),
+    UserUpdate: lambda made: made.from_schema("objects/user_update.json"),
 }
 
 

@@ -12,12 +12,23 @@ if TYPE_CHECKING:
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.contract import Route
 
-LISTS = {"list_datasets": "datasets"}  # what refuses nobody, and shows to each what they may see, under this key
+LISTS = {
+    "list_datasets": "datasets",
+    "list_sources": "sources",
+}  # what refuses nobody, and shows to each what they may see, under this key
+MEMBERS = ("get_project",)  # what asks for no permission of its own, but for any in the project
 
 # What a route is asked, where it is not about what `arrange` makes, or not by the example of its schema.
-PATHS: Mapping[str, Mapping[str, str]] = {"create_dataset": {"dataset_name": "new"}}
-QUERIES: Mapping[str, str] = {}
-BODIES: Mapping[str, Any] = {"create_dataset": {"dataset": {}}}
+PATHS: Mapping[str, Mapping[str, str]] = {
+    "create_dataset": {"dataset_name": "new"},
+    "create_project": {"project": "new"},
+    "create_source": {"source_name": "new"},
+}
+QUERIES: Mapping[str, str] = {"delete_project": "force=true"}
+BODIES: Mapping[str, Any] = {
+    "create_dataset": {"dataset": {}},
+    "create_user": {"user": {"username": "new", "email": "new@acme.example"}},
+}
 
 
 class Asked(NamedTuple):
@@ -30,6 +41,7 @@ class Asked(NamedTuple):
 def arrange(tenant: FakeTenant) -> None:
     """Fill a tenant with one of everything that a route may be about."""
     tenant.add_dataset("acme/support", comments=3)
+    tenant.add_user("bob", permissions=[])
 
 
 def asked(route: Route, tenant: FakeTenant) -> Asked:
@@ -41,6 +53,7 @@ def asked(route: Route, tenant: FakeTenant) -> Asked:
         "dataset_id": dataset.id,
         "source_name": "support",
         "source_id": source.id,
+        "user_id": tenant.user("bob").id,
     }
     path = route.path.format_map(names | dict(PATHS.get(route.name, {})))
     query = QUERIES.get(route.name, "")

@@ -73,7 +73,7 @@ def test_outside():
             "/api/v1/datasets/a/b/export",
             ["*not with this method*405*", "*POST /api/v1/datasets/{project}/{dataset_name}/export*"],
         ),
-        ("/api/v1/sources", ["*does not build it*", "*GET /api/v1/sources  (not built)*", "*stub this URL*"]),
+        ("/api/_private/quotas", ["*does not build it*", "*GET /api/_private/quotas  (not built)*", "*stub this URL*"]),
     ],
 )
 def test_a_request_that_no_test_should_make_fails_it_even_if_the_code_swallows_it(

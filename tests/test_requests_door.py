@@ -148,8 +148,8 @@ def test_an_adapter_that_builds_responses_of_its_own_does(tenant: FakeTenant) ->
 
 
 def test_a_route_that_is_not_built_raises_at_the_call(tenant: FakeTenant) -> None:
-    with pytest.raises(RouteNotBuilt, match="GET /api/v1/sources"):
-        requests.get(tenant.url + "/api/v1/sources", headers=tenant.headers)
+    with pytest.raises(RouteNotBuilt, match="GET /api/_private/quotas"):
+        requests.get(tenant.url + "/api/_private/quotas", headers=tenant.headers)
 
 
 # ---------------------------------------------------------------------------------------------------------- URLs

@@ -29,6 +29,7 @@ EXPORTED = "objects/exported_comment.json"
 COMMON = "objects/common.json#/$defs"
 BODY = "routes/{}.json#/properties/body"
 SOURCE_IDS = strategies.from_schema(f"{COMMON}/source_ids") | st.just(absent)
+BUCKET_ID = strategies.ids() | st.sampled_from([None, absent])
 
 # Every public strategy with its schema. Where a default keeps back what only a tenant can give, it is given here.
 CASES: dict[str, tuple[SearchStrategy[Any], str]] = {
@@ -43,6 +44,10 @@ CASES: dict[str, tuple[SearchStrategy[Any], str]] = {
             source_ids=SOURCE_IDS, copy_annotations_from=strategies.ids() | st.just(absent)
         ),
         BODY.format("create_dataset"),
+    ),
+    "create_source_requests": (
+        strategies.create_source_requests(bucket_id=BUCKET_ID),
+        BODY.format("create_source"),
     ),
     "datasets": (strategies.datasets(), "objects/dataset.json"),
     "error_bodies": (strategies.error_bodies(), "objects/error.json"),
@@ -67,6 +72,10 @@ CASES: dict[str, tuple[SearchStrategy[Any], str]] = {
     "update_dataset_requests": (
         strategies.update_dataset_requests(source_ids=SOURCE_IDS),
         BODY.format("update_dataset"),
+    ),
+    "update_source_requests": (
+        strategies.update_source_requests(bucket_id=BUCKET_ID),
+        BODY.format("update_source"),
     ),
     "user_properties": (strategies.user_properties(), "objects/user_properties.json"),
 }

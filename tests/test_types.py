@@ -27,6 +27,8 @@ OBJECTS = sorted(path.stem for path in (SCHEMAS / "objects").glob("*.json") if p
 PARTS = {
     "CreateDatasetRequest": ("create_dataset", "body"),
     "UpdateDatasetRequest": ("update_dataset", "body"),
+    "CreateSourceRequest": ("create_source", "body"),
+    "UpdateSourceRequest": ("update_source", "body"),
     "ExportRequest": ("export_dataset", "body"),
     "ExportPage": ("export_dataset", "response"),
     "SyncRequest": ("sync_comments", "body"),

@@ -73,7 +73,7 @@ def test_what_is_sent_after_requests_has_reached_the_tenant_goes_its_own_way(
         assert requests.get(tenant.url + DATASETS, headers=tenant.headers, stream=True).status_code == 200
         assert pools.request("GET", url, timeout=5).data == OK.body
         with pytest.raises(RouteNotBuilt):
-            requests.get(tenant.url + "/api/v1/sources", headers=tenant.headers, stream=True)
+            requests.get(tenant.url + "/api/_private/quotas", headers=tenant.headers, stream=True)
         assert pools.request("GET", url, timeout=5).data == OK.body
 
 
@@ -123,8 +123,8 @@ def test_a_stream_can_be_read_in_pieces(tenant: FakeTenant, pools: urllib3.PoolM
 
 
 def test_a_route_that_is_not_built_raises_at_the_call(tenant: FakeTenant, pools: urllib3.PoolManager) -> None:
-    with pytest.raises(RouteNotBuilt, match="GET /api/v1/sources"):
-        pools.request("GET", tenant.url + "/api/v1/sources", headers=tenant.headers)
+    with pytest.raises(RouteNotBuilt, match="GET /api/_private/quotas"):
+        pools.request("GET", tenant.url + "/api/_private/quotas", headers=tenant.headers)
 
 
 CALLS: dict[str, tuple[list[Response | Trouble], dict[str, Any]]] = {

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asking import arrange, asked
 from conftest import Answer, ask, everything
 
 from pytest_reinfer import contract
@@ -188,20 +189,19 @@ def spoil(value: Any) -> Any:
 def test_the_fake_refuses_each_violation_in_the_words_of_the_contract(
     tenant: FakeTenant, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant.add_dataset("acme/support", comments=2)
+    arrange(tenant)
     ref, route = f"routes/{name}.json#/properties/body", contract.routes()[name]
-    new = "new" if route.method == "PUT" else "support"
-    path = route.path.format(project="acme", dataset_name=new, source_name="support")
+    path, _, query = asked(route, tenant).path.partition("?")
     before, problem = everything(tenant), cache_by_value(contract.problem)
     monkeypatch.setattr(contract, "problem", problem)  # one answer for the fake and for us: some take over a second
     for violation in violations(ref):
         body = violation.apply(simplest(ref))
         headers = {"authorization": tenant.headers["Authorization"], "content-type": "application/json"}
         sent = json.dumps(body).encode()
-        answer = Answer(*tenant.answer(Request(route.method, path, "", headers, sent)))
+        answer = Answer(*tenant.answer(Request(route.method, path, query, headers, sent)))
         assert (answer.status, answer.message) == (400, problem(ref, body).message), violation
     assert everything(tenant) == before
-    assert ask(tenant, route.method, path, simplest(ref)).status == 200
+    assert ask(tenant, route.method, asked(route, tenant).path, simplest(ref)).status == 200
 
 
 def cache_by_value(function: Any) -> Any:

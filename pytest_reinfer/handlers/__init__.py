@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import comments, datasets
+from pytest_reinfer.handlers import comments, datasets, projects, sources, users
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -28,5 +28,28 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         datasets.delete_dataset_by_id,
         datasets.export_dataset,
         comments.sync_comments,
+        sources.list_sources,
+        sources.list_project_sources,
+        sources.get_source,
+        sources.get_source_by_id,
+        sources.create_source,
+        sources.update_source,
+        sources.delete_source_by_id,
+        users.get_current_user,
+        users.refresh_user_permissions,
+        users.list_users,
+        users.list_private_users,
+        users.create_user,
+        users.get_user,
+        users.update_user,
+        users.delete_user,
+        users.send_welcome_email,
+        projects.list_projects,
+        projects.list_private_projects,
+        projects.create_project,
+        projects.get_project,
+        projects.update_project,
+        projects.delete_project,
+        projects.get_resource_counts,
     )
 }

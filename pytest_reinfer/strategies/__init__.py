@@ -6,12 +6,14 @@ from pytest_reinfer.strategies.bodies import (
     ErrorResponse,
     Invalid,
     create_dataset_requests,
+    create_source_requests,
     error_bodies,
     errors,
     export_requests,
     invalid,
     sync_requests,
     update_dataset_requests,
+    update_source_requests,
 )
 from pytest_reinfer.strategies.objects import annotations_ as annotations
 from pytest_reinfer.strategies.objects import (
@@ -55,6 +57,7 @@ __all__ = [
     "comments",
     "continuations",
     "create_dataset_requests",
+    "create_source_requests",
     "datasets",
     "error_bodies",
     "errors",
@@ -80,6 +83,7 @@ __all__ = [
     "timestamps",
     "uids",
     "update_dataset_requests",
+    "update_source_requests",
     "user_properties",
 ]
 

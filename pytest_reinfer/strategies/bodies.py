@@ -42,8 +42,11 @@ if TYPE_CHECKING:
     from pytest_reinfer.wire import JSON
 
 NEW_DATASET, UPDATE = "objects/new_dataset.json", "objects/dataset_update.json"
+NEW_SOURCE, SOURCE_UPDATE = "objects/new_source.json", "objects/source_update.json"
 LABEL_DEF, LABEL_GROUP = "objects/label_def.json", "objects/label_group.json"
 NOBODYS: Final = {"source_ids": json_of(["[]"]), "copy_annotations_from": constant(absent)}  # what any tenant takes
+
+NO_BUCKET: Final = {"bucket_id": constant(None)}  # what any tenant takes
 
 
 def create_dataset_requests(**fields: Any) -> SearchStrategy[types.CreateDatasetRequest]:
@@ -97,6 +100,27 @@ def update_dataset_requests(**fields: Any) -> SearchStrategy[types.UpdateDataset
     __tracebackhide__ = True
     pins = checked("update_dataset_requests", UPDATE, fields)
     return strategy("update_dataset_requests", object_of(UPDATE, pins, NOBODYS), lambda dataset: {"dataset": dataset})
+
+
+def create_source_requests(**fields: Any) -> SearchStrategy[types.CreateSourceRequest]:
+    """A body that creates a source, in any tenant: it names no bucket, unless `bucket_id` is pinned to one.
+
+    fields: of the source, to be pinned.
+    """
+    __tracebackhide__ = True
+    pins = checked("create_source_requests", NEW_SOURCE, fields)
+    return strategy("create_source_requests", object_of(NEW_SOURCE, pins, NO_BUCKET), lambda source: {"source": source})
+
+
+def update_source_requests(**fields: Any) -> SearchStrategy[types.UpdateSourceRequest]:
+    """A body that changes a source; it names no bucket, unless `bucket_id` is pinned to one, and may take one away.
+
+    fields: of the source, to be pinned.
+    """
+    __tracebackhide__ = True
+    pins = checked("update_source_requests", SOURCE_UPDATE, fields)
+    part = object_of(SOURCE_UPDATE, pins, NO_BUCKET)
+    return strategy("update_source_requests", part, lambda source: {"source": source})
 
 
 def export_requests(comments: Iterable[JSON] = (), **fields: Any) -> SearchStrategy[types.ExportRequest]:
@@ -210,6 +234,8 @@ def invalid(route: str) -> SearchStrategy[Invalid]:
     requests: Mapping[str, Callable[[], SearchStrategy[Any]]] = {
         "create_dataset": create_dataset_requests,
         "update_dataset": update_dataset_requests,
+        "create_source": create_source_requests,
+        "update_source": update_source_requests,
         "export_dataset": export_requests,
         "sync_comments": lambda: sync_requests().filter(lambda body: len(body["comments"]) <= FEW),
     }
