@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 LISTS = {"list_datasets": "datasets"}  # what refuses nobody, and shows to each what they may see, under this key
 
 # What a route is asked, where it is not about what `arrange` makes, or not by the example of its schema.
-PATHS: Mapping[str, Mapping[str, str]] = {"create_dataset": {"dataset_name": "new"}}
-QUERIES: Mapping[str, str] = {}
+PATHS: Mapping[str, Mapping[str, str]] = {
+    "create_dataset": {"dataset_name": "new"},
+    "delete_label_group": {"label_group": "Tone"},
+}
+QUERIES: Mapping[str, str] = {
+    "get_labellings": "source_id={source_id}",
+    "get_label": "label_name=Polite",
+    "update_label": "label_name=Polite",
+    "delete_label": "label_name=Polite",
+}
 BODIES: Mapping[str, Any] = {"create_dataset": {"dataset": {}}}
 
 
@@ -29,7 +37,8 @@ class Asked(NamedTuple):
 
 def arrange(tenant: FakeTenant) -> None:
     """Fill a tenant with one of everything that a route may be about."""
-    tenant.add_dataset("acme/support", comments=3)
+    groups = [{"name": "default"}, {"name": "Tone", "label_defs": [{"name": "Polite"}]}]
+    tenant.add_dataset("acme/support", comments=3, label_groups=groups)
 
 
 def asked(route: Route, tenant: FakeTenant) -> Asked:
@@ -41,8 +50,10 @@ def asked(route: Route, tenant: FakeTenant) -> Asked:
         "dataset_id": dataset.id,
         "source_name": "support",
         "source_id": source.id,
+        "comment_uid": tenant.comments(source)[0]["uid"],
+        "label_group": "Tone" if "label_name" in QUERIES.get(route.name, "") else "default",
     }
     path = route.path.format_map(names | dict(PATHS.get(route.name, {})))
-    query = QUERIES.get(route.name, "")
+    query = QUERIES.get(route.name, "").format_map(names)
     example = contract.documents()[f"routes/{route.name}.json"]["examples"][0]
     return Asked(f"{path}?{query}" if query else path, BODIES.get(route.name, example.get("body")))

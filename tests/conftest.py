@@ -145,6 +145,7 @@ def everything(tenant: FakeTenant) -> Any:
         [each.fields for table in (state.projects, state.sources, state.datasets) for each in table.values()],
         {source_id: (list(table.rows.values()), table.orders) for source_id, table in state.comments.items()},
         state.labelled,
+        state.remarks,
         state.model_tags,
         state.users,
     )

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asking import arrange, asked
 from conftest import Answer, ask, everything
 
 from pytest_reinfer import contract
@@ -37,6 +38,7 @@ EVERY_REF = [
         for part in schema["properties"]
     ),
 ]
+LABEL_NAMES = (".order.label", ".assigned[0].name", ".dismissed[0].name")  # their pattern holds their lengths, too
 RULES = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum"),
     *("required", "additionalProperties", "minItems", "maxItems", "uniqueItems"),
@@ -158,6 +160,8 @@ def test_each_violation_breaks_its_rule_at_its_place_and_no_other(ref: str) -> N
             expected = [(place, rule)]
             if rule == "type" and (place, "enum") in rules:
                 expected.append((place, "enum"))  # no value of another type is among those that there are
+            if rule.endswith("Length") and place.endswith(LABEL_NAMES) and (place, "pattern") in rules:
+                expected.append((place, "pattern"))  # which says the length of a label's name as well
             assert sorted(errors(ref, value)) == sorted(expected), (violation, value)
             assert base == before
             assert not contract.valid(ref, value), violation
@@ -188,17 +192,16 @@ def spoil(value: Any) -> Any:
 def test_the_fake_refuses_each_violation_in_the_words_of_the_contract(
     tenant: FakeTenant, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant.add_dataset("acme/support", comments=2)
+    arrange(tenant)
     ref, route = f"routes/{name}.json#/properties/body", contract.routes()[name]
-    new = "new" if route.method == "PUT" else "support"
-    path = route.path.format(project="acme", dataset_name=new, source_name="support")
+    path = asked(route, tenant).path
     before, problem = everything(tenant), cache_by_value(contract.problem)
     monkeypatch.setattr(contract, "problem", problem)  # one answer for the fake and for us: some take over a second
     for violation in violations(ref):
         body = violation.apply(simplest(ref))
         headers = {"authorization": tenant.headers["Authorization"], "content-type": "application/json"}
-        sent = json.dumps(body).encode()
-        answer = Answer(*tenant.answer(Request(route.method, path, "", headers, sent)))
+        sent, (place, _, query) = json.dumps(body).encode(), path.partition("?")
+        answer = Answer(*tenant.answer(Request(route.method, place, query, headers, sent)))
         assert (answer.status, answer.message) == (400, problem(ref, body).message), violation
     assert everything(tenant) == before
     assert ask(tenant, route.method, path, simplest(ref)).status == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import comments, datasets
+from pytest_reinfer.handlers import comments, datasets, labellings, labels, queries
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -28,5 +28,20 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         datasets.delete_dataset_by_id,
         datasets.export_dataset,
         comments.sync_comments,
+        labellings.get_labellings,
+        labellings.update_labelling,
+        labels.put_labels,
+        labels.get_label,
+        labels.update_label,
+        labels.delete_label,
+        labels.list_label_groups,
+        labels.get_label_group,
+        labels.update_label_group,
+        labels.delete_label_group,
+        queries.query_dataset,
+        queries.recent_comments,
+        queries.dataset_statistics,
+        queries.dataset_summary,
+        queries.source_statistics,
     )
 }

@@ -12,6 +12,7 @@ from pytest_reinfer.strategies.bodies import (
     invalid,
     sync_requests,
     update_dataset_requests,
+    update_labelling_requests,
 )
 from pytest_reinfer.strategies.objects import annotations_ as annotations
 from pytest_reinfer.strategies.objects import (
@@ -80,6 +81,7 @@ __all__ = [
     "timestamps",
     "uids",
     "update_dataset_requests",
+    "update_labelling_requests",
     "user_properties",
 ]
 
