@@ -169,9 +169,10 @@ def order_of(tenant: Tenant, dataset: Dataset, asked: JSON) -> Order:
     """The order that a request asks for. Raises RouteNotBuilt for one that is not built."""
     kind = asked["kind"]
     needs = {"recent": None, "by_label": "label", "sample": "seed"}
-    if kind not in needs or "sentiment" in asked:
-        what = f"orders of the kind {kind!r}" if kind not in needs else f"a sentiment in the order {kind!r}"
-        raise not_built(f"{what} (built are {', '.join(needs)})" if kind not in needs else what)
+    if kind not in needs:
+        raise not_built(f"orders of the kind {kind!r} (built are {', '.join(needs)})")
+    if "sentiment" in asked:
+        raise not_built(f"a sentiment in the order {kind!r}")
     if needs[kind] is not None and needs[kind] not in asked:
         raise Refused("schema_violation", message=f"'{needs[kind]}' is a required property")
     if kind == "recent":
