@@ -37,8 +37,11 @@ def labelling_of(tenant: Tenant, dataset: Dataset, row: Row) -> Labelling:
     The tenant keeps all assigned labels in one list, as an export has them: those of the first group, then those of
     the others, and beside it how many these are.
     """
-    assigned, _ = tenant.labels_of(dataset, row)
-    said = _remark(tenant, dataset, row).get("groups", {})
+    return _by_group(dataset, tenant.labels_of(dataset, row)[0], _remark(tenant, dataset, row))
+
+
+def _by_group(dataset: Dataset, assigned: list[JSON], remark: JSON) -> Labelling:
+    said = remark.get("groups", {})
     first, *others = groups(dataset)
     found: Labelling = {}
     end = len(assigned)
@@ -55,18 +58,24 @@ def _remark(tenant: Tenant, dataset: Dataset, row: Row) -> JSON:
     return tenant.remarks.get((dataset.id, row.source_id), {}).get(row.id, {})
 
 
-def entry(tenant: Tenant, dataset: Dataset, row: Row, *, predictions: bool = True) -> JSON:
-    """What an answer has of a comment beside the comment itself."""
-    said, remark = labelling_of(tenant, dataset, row), _remark(tenant, dataset, row)
+def entry(
+    tenant: Tenant, dataset: Dataset, row: Row, *, predictions: bool = True, homes: Mapping[str, int] | None = None
+) -> JSON:
+    """What an answer has of a comment beside the comment itself.
+
+    homes: where predictions stand, by the name of their label, to be found out once for several comments.
+    """
+    remark = _remark(tenant, dataset, row)
+    assigned, predicted = tenant.labels_of(dataset, row)
     labelling = [
         {"group": name, **about, **{key: [_given(label) for label in about[key]] for key in LISTS}}
-        for name, about in said.items()
+        for name, about in _by_group(dataset, assigned, remark).items()
     ]
     if predictions:
-        homes = _homes(dataset)
+        homes = _homes(dataset) if homes is None else homes
         for each in labelling:
             each["predicted"] = []
-        for label in tenant.labels_of(dataset, row)[1]:
+        for label in predicted:
             labelling[homes.get(label["name"], 0)]["predicted"].append({**label, "name": label["name"].split(" > ")})
     entities = {key: remark.get("entities", {}).get(key, []) for key in LISTS}
     forms = {"moon_forms": remark["moon_forms"]} if "moon_forms" in remark else {}
@@ -75,8 +84,9 @@ def entry(tenant: Tenant, dataset: Dataset, row: Row, *, predictions: bool = Tru
 
 def entries(tenant: Tenant, dataset: Dataset, rows: Iterable[Row], *, predictions: bool = True) -> bytes:
     """Annotated comments as a JSON array."""
+    homes = _homes(dataset)
     parts = (
-        b'{"comment":%b,%b' % (row.data, encode(entry(tenant, dataset, row, predictions=predictions))[1:])
+        b'{"comment":%b,%b' % (row.data, encode(entry(tenant, dataset, row, predictions=predictions, homes=homes))[1:])
         for row in rows
     )
     return b"[%b]" % b",".join(parts)

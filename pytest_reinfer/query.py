@@ -6,13 +6,16 @@ import json
 import re
 from collections import Counter
 from datetime import timedelta
+from functools import cache
 from heapq import nsmallest
 from hmac import compare_digest
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer import contract
 from pytest_reinfer.refusal import Refused, RouteNotBuilt
 from pytest_reinfer.stamps import EPOCH, MICROSECOND, moment, stamp
+from pytest_reinfer.tenant import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -135,12 +138,17 @@ def labels(tenant: Tenant, dataset: Dataset, row: Row) -> dict[str, str]:
     assigned, predicted = tenant.labels_of(dataset, row)
     if tenant.annotated(dataset.id, row):
         return {label["name"]: label.get("sentiment", "positive") for label in assigned}
-    least = contract.node("objects/common.json#/$defs/threshold")["default"]
     return {
         label["name"]: "negative" if label.get("sentiment", 0) < 0 else "positive"
         for label in predicted
-        if label["probability"] >= least
+        if label["probability"] >= _threshold()
     }
+
+
+@cache
+def _threshold() -> float:
+    """The least probability with which a predicted label counts."""
+    return float(contract.node("objects/common.json#/$defs/threshold")["default"])
 
 
 # --------------------------------------------------------------------------------------------------------------- pages
@@ -181,7 +189,8 @@ def order_of(tenant: Tenant, dataset: Dataset, asked: JSON) -> Order:
         return Order(
             f"sample {asked['seed']}", lambda row: int(tenant.digest("sample", asked["seed"], row.uid, size=8), 16)
         )
-    return Order(f"by_label {asked['label']}", lambda row: _unlikely(tenant, dataset, row, asked["label"]))
+    needle = encode(asked["label"])  # most comments do not hold it, and need not be read
+    return Order(f"by_label {asked['label']}", lambda row: _unlikely(tenant, dataset, row, asked["label"], needle))
 
 
 def recent() -> Order:
@@ -194,13 +203,17 @@ def arrival() -> Order:
     return Order("arrival", lambda row: row.number)
 
 
-def _unlikely(tenant: Tenant, dataset: Dataset, row: Row, name: str) -> int:
+def _unlikely(tenant: Tenant, dataset: Dataset, row: Row, name: str, needle: bytes) -> int:
     """How far a comment is from having a label."""
+    key = dataset.id, row.source_id
+    said = tenant.remarks.get(key, {}).get(row.id, {}).get("groups", {}).values()
+    dismissed = any(label["name"] == name for about in said for label in about.get("dismissed", ()))
+    if needle not in tenant.labelled.get(key, {}).get(row.id, b""):
+        return MIDDLE - (not dismissed)
     assigned, predicted = tenant.labels_of(dataset, row)
-    said = tenant.remarks.get((dataset.id, row.source_id), {}).get(row.id, {}).get("groups", {}).values()
     if any(label["name"] == name for label in assigned):
         return 0
-    if any(label["name"] == name for about in said for label in about.get("dismissed", ())):
+    if dismissed:
         return MIDDLE
     probability = next((label["probability"] for label in predicted if label["name"] == name), None)
     return MIDDLE - 1 if probability is None else 1 + round((1 - probability) * (1 << 53))
@@ -241,17 +254,14 @@ def _check(tenant: Tenant, dataset: Dataset, order: Order, *parts: str) -> str:
 
 def statistics(tenant: Tenant, dataset: Dataset, rows: list[Row], resolution: str | None) -> JSON:
     """How many comments and labels there are; with a resolution, in each day, week or month too."""
-    found: JSON = {"num_comments": len(rows), "label_counts": _counts(tenant, dataset, rows)}
+    had = [list(labels(tenant, dataset, row).items()) for row in rows]
+    found: JSON = {"num_comments": len(rows), "label_counts": _counts(dataset, had)}
     if resolution is not None:
-        times: dict[int, list[Row]] = {}
-        for row in rows:
-            times.setdefault(_start(row.timestamp, resolution), []).append(row)
+        times: dict[int, list[list[tuple[str, str]]]] = {}
+        for row, each in zip(rows, had, strict=True):
+            times.setdefault(_start(row.timestamp, resolution), []).append(each)
         found["label_timeseries"] = [
-            {
-                "timestamp": stamp(at),
-                "num_comments": len(times[at]),
-                "label_counts": _counts(tenant, dataset, times[at]),
-            }
+            {"timestamp": stamp(at), "num_comments": len(times[at]), "label_counts": _counts(dataset, times[at])}
             for at in sorted(times)
         ]
     if rows:
@@ -260,9 +270,9 @@ def statistics(tenant: Tenant, dataset: Dataset, rows: list[Row], resolution: st
     return found
 
 
-def _counts(tenant: Tenant, dataset: Dataset, rows: Iterable[Row]) -> Mapping[str, JSON]:
-    """How many comments have each label, by its sentiment."""
-    counts = Counter(pair for row in rows for pair in labels(tenant, dataset, row).items())
+def _counts(dataset: Dataset, had: Iterable[Iterable[tuple[str, str]]]) -> Mapping[str, JSON]:
+    """How many comments have each label, by its sentiment; told is what each comment has."""
+    counts = Counter(chain.from_iterable(had))
     names = dict.fromkeys([*dataset.labels, *(name for name, _ in counts)])
     return {name: {each: counts[name, each] for each in ("positive", "negative")} for name in names}
 
