@@ -28,6 +28,7 @@ OF_ROUTES = {
     "UpdateSourceRequest": "routes/update_source.json#/properties/body",
     "ExportRequest": "routes/export_dataset.json#/properties/body",
     "SyncRequest": "routes/sync_comments.json#/properties/body",
+    "UpdateLabellingRequest": "routes/update_labelling.json#/properties/body",
     "ExportPage": "routes/export_dataset.json#/properties/response",
 }
 # An object within another is called after both, as in LabelMetadata, unless it stands here.
@@ -65,6 +66,7 @@ STRATEGIES = {
     "SyncRequest": "sync_requests()",
     "UpdateDatasetRequest": "update_dataset_requests()",
     "UpdateSourceRequest": "update_source_requests()",
+    "UpdateLabellingRequest": "update_labelling_requests()",
 }
 
 START = '''\
@@ -217,7 +219,7 @@ def definition(place: str) -> str:
         return f"{comment}\n{alias(name, written(place))}"
     odd = [f"{quoted(key)}: {hint}" for key, hint in hints(place).items() if not is_name(key)]
     base = f"_{name}" if odd else "TypedDict"
-    lines = [f"# {key}: {description(inner)}" for key, inner in properties(place).items() if not is_name(key)]
+    lines = [f"# {key}: {description(inner)}".rstrip() for key, inner in properties(place).items() if not is_name(key)]
     lines += [f'{base} = TypedDict("{base}", {{{", ".join(odd)}}})\n\n'] if odd else []
     lines += [f"class {name}({base}):", docstring(told(place)), ""]
     for key, hint in hints(place).items():
@@ -272,13 +274,13 @@ def of_kind(place: str, kind: str) -> str:
         return f"list[{meaning(f'{place}/items') if 'items' in schema else 'Any'}]"
     if kind == "object":
         values = [at_once(each) for each in schema.get("patternProperties", {}).values()]
-        return f"dict[str, {' | '.join(values) or 'Any'}]"
+        return f"dict[str, {' | '.join(dict.fromkeys(values)) or 'Any'}]"
     return SIMPLE[kind]
 
 
 def at_once(schema: dict[str, Any]) -> str:
-    """The type of a schema without references; the keys of patterns hold no others."""
-    return SIMPLE[schema["type"]]
+    """The type of a schema without references; the keys of patterns hold no others, and objects are not told apart."""
+    return SIMPLE.get(schema["type"], "Any")
 
 
 def quoted(value: Any) -> str:

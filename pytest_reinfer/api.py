@@ -98,7 +98,8 @@ def _payload(tenant: Tenant, request: Request, known: _Known, headers: dict[str,
     if found.problem is not None:
         raise Refused("schema_violation", message=found.problem.message)
     query = _query(route, request)
-    return HANDLERS[route.name](Call(tenant, user, found.parameters, query, _body(route, request)))
+    accept = request.headers.get(contract.header("csv").name.lower(), "")
+    return HANDLERS[route.name](Call(tenant, user, found.parameters, query, _body(route, request), accept))
 
 
 def _caller(tenant: Tenant, request: Request) -> User:

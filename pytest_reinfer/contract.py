@@ -193,10 +193,10 @@ def batch(name: str) -> str | None:
 
 
 @cache
-def pages(name: str) -> bool:
-    """Whether a route answers page by page, the next by the continuation of the one before."""
-    body = f"routes/{name}.json#/properties/body"
-    return takes_body(name) and "continuation" in node(body).get("properties", {})
+def pages(name: str) -> str | None:
+    """The key in the answer of a route whose pages can be of another kind than usual; None where they cannot."""
+    found: str | None = documents()[f"routes/{name}.json"].get("x-pages")
+    return found
 
 
 @lru_cache(maxsize=64)

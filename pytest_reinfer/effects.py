@@ -205,12 +205,12 @@ def _page(tenant: Tenant, request: Request, logged: LoggedRequest, what: str) ->
         request = request._replace(body=encode({**logged.json, "limit": 1}))
     exchange = api.answer(tenant.fork(), request)  # to look first: what is not spoilt is asked and counted once
     page = json.loads(exchange.response.body) if exchange.response.status == HTTPStatus.OK else {}
-    token = page.get("continuation")
+    token, items = page.get("continuation"), str(contract.pages(str(logged.route)))
     if what == "empty_page":
-        found = _export(tenant, logged) if page.get("comments") else None
+        found = _export(tenant, logged) if page.get(items) else None
         if found is None:
             return None
-        page |= {"comments": [], "continuation": found.token or export.start(tenant, found.dataset, found.order_by)}
+        page |= {items: [], "continuation": found.token or export.start(tenant, found.dataset, found.order_by)}
     elif not token:
         return None
     elif what == "expired_continuation":

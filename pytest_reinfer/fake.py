@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 from unittest.mock import ANY
 from urllib.parse import unquote, urlsplit
 
-from pytest_reinfer import api, contract, faults, given, injection, people, seeding, verdict
+from pytest_reinfer import api, contract, faults, given, injection, labelling, people, seeding, verdict
 from pytest_reinfer.comments import POSITION, Row
 from pytest_reinfer.effects import Interrupted
 from pytest_reinfer.log import Log
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 ADMINISTRATOR = "admin"
 MOST_WAITS = 2  # so many times in a row a client may really have waited for a limit that goes by the clock
-LATE: Final = ("comments", "predictions")  # what exports may see late
+LATE: Final = ("comments", "predictions", "statistics")  # what reads may see late
 _ADDRESS: Final = re.compile(r"[a-zA-Z]+://[^/@?#\\\s\x80-\uffff]+(/[^?#\\\s\x80-\uffff]*)?")
 
 
@@ -187,7 +187,7 @@ class FakeTenant:
                 exchange = api.answer(self._state, request)
             except RouteNotBuilt:
                 self.requests.add(request)
-                self._unexpected.add(request, "unbuilt_route")
+                self._unexpected.add(request, "unbuilt_part" if injection.route_of(request) else "unbuilt_route")
                 raise
             except Trouble:
                 raise
@@ -324,7 +324,7 @@ class FakeTenant:
                 )
                 self._fill(source, share, dataset)
             if copied_from is not None:
-                self._state.copy_annotations(self._state.datasets[copied_from], dataset)
+                labelling.copy(self._state, self._state.datasets[copied_from], dataset)
             return self._state.datasets[dataset.id]
 
     def add_comments(self, source: str | Source, comments: int | Iterable[JSON]) -> tuple[str, ...]:
@@ -357,26 +357,58 @@ class FakeTenant:
             for row in dict.fromkeys([self._row(uid) for uid in uids]):
                 self._state.drop_comment(row)
 
-    def annotate(self, dataset: str | Dataset, uid: str, labels: Iterable[str | JSON]) -> None:
+    def annotate(
+        self,
+        dataset: str | Dataset,
+        uid: str,
+        labels: Iterable[str | JSON],
+        *,
+        dismissed: Iterable[str | JSON] | None = None,
+        entities: Iterable[str | JSON] | None = None,
+        group: str | None = None,
+    ) -> None:
         """Assign labels to a comment, in the place of those assigned before; none takes them away.
 
         A label is a name such as "Claim > New", positive where the dataset has sentiment, or an object with `name` and
         `sentiment`. A name that is new to the dataset becomes one of its labels.
+
+        dismissed: labels that do not fit; entities: those that it has, names or objects with `name`; by default these
+            stay as they are.
+        group: the label group of the labels; default: the first of the dataset.
         """
         __tracebackhide__ = True
         with self._lock:
             found, row = self._find(Dataset, dataset), self._row(uid, dataset)
-            default = {"sentiment": "positive"} if found.has_sentiment else {}
-            assigned = [
-                {"name": label, **default}
-                if isinstance(label, str)
-                else {**default, **given.an_object("annotate", label)}
-                for label in given.several("annotate", "labels", labels)
-            ]
-            for label in assigned:
-                given.check("annotate", "objects/label.json", label)
-            given.once("annotate", "labels", assigned)
-            self._state.put_labels(found, row, assigned=assigned)
+            there = labelling.groups(found)
+            if group is not None and group not in there:
+                raise LookupError(f"annotate: {found.full_name} has no label group {group!r}. There are: {there}.")
+            about: JSON = {"assigned": self._labels(found, "labels", labels)}
+            if dismissed is not None:
+                about["dismissed"] = self._labels(found, "dismissed", dismissed)
+                given.once("annotate", "labels and dismissed", [*about["assigned"], *about["dismissed"]])
+            said: JSON = {"labelling": [{"group": there[0] if group is None else group, **about}]}
+            if entities is not None:
+                listed = given.several("annotate", "entities", entities)
+                objects = [
+                    {"name": each} if isinstance(each, str) else given.an_object("annotate", each) for each in listed
+                ]
+                for each in objects:
+                    given.check("annotate", "objects/entity.json", each)
+                said["entities"] = {"assigned": objects}
+            labelling.update(self._state, found, row, json.loads(json.dumps(said)))
+
+    def _labels(self, dataset: Dataset, name: str, labels: Iterable[str | JSON]) -> list[JSON]:
+        """Labels that a test gives, as objects."""
+        __tracebackhide__ = True
+        default = {"sentiment": "positive"} if dataset.has_sentiment else {}
+        objects = [
+            {"name": label, **default} if isinstance(label, str) else {**default, **given.an_object("annotate", label)}
+            for label in given.several("annotate", name, labels)
+        ]
+        for label in objects:
+            given.check("annotate", "objects/label.json", label)
+        given.once("annotate", name, objects)
+        return objects
 
     def predict(self, dataset: str | Dataset, uid: str, labels: Mapping[str, float] | Iterable[JSON]) -> None:
         """Predict labels for a comment, in the place of those predicted before.
@@ -508,16 +540,15 @@ class FakeTenant:
             self._state.windows = {}
 
     def lag(self, *what: str, reads: int = 0, seconds: float = 0) -> None:
-        """Let exports see changes from now on late: after so many exports, or so many seconds of `clock`.
+        """Let reads see changes from now on late: after so many of them, or so many seconds of `clock`.
 
-        what: "comments", "predictions", both by default. Without a number changes are seen at once again.
+        what: "comments" and "predictions" of exports, "statistics": all that queries, recent comments, statistics and
+            summaries tell; by default all three. Without a number changes are seen at once again.
         """
         __tracebackhide__ = True
         late = frozenset(what or LATE)
         if not late <= set(LATE):
-            raise ValueError(
-                f"lag: what may be late is {' and '.join(LATE)}, not {', '.join(sorted(late - set(LATE)))}."
-            )
+            raise ValueError(f"lag: what may be late is {', '.join(LATE)}, not {', '.join(sorted(late - set(LATE)))}.")
         given.whole("lag", "reads", reads, 0)
         wait = given.microseconds("lag", seconds)
         if reads and wait:
@@ -610,6 +641,14 @@ class FakeTenant:
             return [
                 json.loads(row.data) for row in self._state.comments[self._find(Source, source).id].orders["timestamp"]
             ]
+
+    def labelling(self, dataset: str | Dataset, uid: str) -> JSON:
+        """A comment with all that people and the model said about it in a dataset, as the API answers with it."""
+        __tracebackhide__ = True
+        with self._lock:
+            found, row = self._find(Dataset, dataset), self._row(uid, dataset)
+            annotated: JSON = json.loads(labelling.entries(self._state, found, [row]))[0]
+            return annotated
 
     def exported(self, dataset: str | Dataset, *, order_by: str = "timestamp") -> list[JSON]:
         """What a full export of a dataset must return, in its order ("timestamp" or "created_at")."""

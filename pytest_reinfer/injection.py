@@ -179,7 +179,7 @@ def matches(fault: Fault, logged: LoggedRequest) -> bool:
         fault.route in (None, route)
         and fault.method in (None, logged.method)
         and (fault.path is None or bool(_pattern(fault.path).fullmatch(logged.path)))
-        and (fault.what not in faults.PAGES or (route is not None and contract.pages(route)))
+        and (fault.what not in faults.PAGES or (route is not None and contract.pages(route) is not None))
         and (
             fault.phase != "partial" or len(effects.items(logged) or ()) > (1 if fault.stored is None else fault.stored)
         )

@@ -213,6 +213,9 @@ class Tenant:
     labelled: dict[tuple[str, str], dict[str, bytes]] = field(
         default_factory=dict
     )  # dataset, source -> comment -> marks
+    remarks: dict[tuple[str, str], dict[str, JSON]] = field(
+        default_factory=dict
+    )  # dataset, source -> comment -> what people said of it beside the labels they assigned
     denied: frozenset[str] = frozenset()  # permissions that nobody has
     rate: Rate | None = None
     lag: Lag | None = None
@@ -362,7 +365,7 @@ class Tenant:
         filled["entity_defs"] = self._entities(given["entity_defs"])
         groups = given.get("label_groups") or [{"label_defs": given["label_defs"]}]
         dataset = Dataset(
-            filled | _labels(contract.with_defaults("objects/label_group.json", group) for group in groups)
+            filled | labels_of_groups(contract.with_defaults("objects/label_group.json", group) for group in groups)
         )
         self.datasets[dataset.id] = dataset
         self.names[Dataset, full_name] = dataset.id
@@ -386,10 +389,11 @@ class Tenant:
         """Delete a dataset and its labels; its sources and their comments stay."""
         del self.datasets[dataset.id], self.names[Dataset, dataset.full_name]
         self.model_tags.pop(dataset.id, None)
-        for key in [key for key in self.labelled if key[0] == dataset.id]:
-            self.own.discard(key)
-            marked, table = self.labelled.pop(key), self.comments[key[1]]
-            self.flag_annotations([table.rows[name] for name, start in marked.items() if assigns(start)])
+        for key in [key for key in {**self.labelled, **self.remarks} if key[0] == dataset.id]:
+            self.own -= {key, ("remarks", *key)}
+            marked, said = self.labelled.pop(key, {}), self.remarks.pop(key, {})
+            annotated = dict.fromkeys([*(name for name, start in marked.items() if assigns(start)), *said])
+            self.flag_annotations([self.comments[key[1]].rows[name] for name in annotated])
 
     # -------------------------------------------------------------------------------------------- comments
 
@@ -425,6 +429,7 @@ class Tenant:
         """
         there, counts, now = self.comments[source_id], Counter[str](), self.time()
         rows: dict[str, Row] = {}
+        reworded = set()
         try:
             for upload in uploads:
                 said, comment_id = _said(source_id, upload), upload["id"]
@@ -436,6 +441,8 @@ class Tenant:
                 elif change != "unchanged":
                     annotated = old.data.endswith(ANNOTATED)
                     rows[comment_id] = said.row(old.number, old.created_at, self.tick(), annotated=annotated)
+                if change == "updated_text_changed":
+                    reworded.add(comment_id)
                 counts[change] += 1
         except Senseless:
             self.now = now
@@ -445,6 +452,7 @@ class Tenant:
             changed = [row for row in rows.values() if row.id in table.rows]
             table.add(row for row in rows.values() if row.id not in table.rows)
             table.replace(*changed)
+        self.drop_entities(source_id, reworded)
         return counts
 
     def change_comment(self, row: Row, given: JSON) -> None:
@@ -453,6 +461,8 @@ class Tenant:
         old.pop("last_modified")
         new = row_of(row.source_id, {**old, **given}, row.number, self.tick())
         self.comments_to_change(row.source_id).replace(new)
+        if not _same(json.loads(new.data)["messages"], old["messages"]):
+            self.drop_entities(row.source_id, [row.id])
 
     def drop_comment(self, row: Row) -> None:
         """Delete a comment, and its labels in every dataset."""
@@ -460,6 +470,9 @@ class Tenant:
         for dataset_id, source_id in self.labelled:
             if source_id == row.source_id and row.id in self.labelled[dataset_id, source_id]:
                 del self.labels_to_change(dataset_id, source_id)[row.id]
+        for dataset_id, source_id in self.remarks:
+            if source_id == row.source_id and row.id in self.remarks[dataset_id, source_id]:
+                del self.remarks_to_change(dataset_id, source_id)[row.id]
 
     # ------------------------------------------------------------------------------------------------- lag
 
@@ -473,10 +486,10 @@ class Tenant:
         before.lag, before.past = None, []
         self.past.append(Past(self.reads, now, now, before))
 
-    def seen(self) -> Tenant:
-        """The tenant as the next read sees it."""
+    def seen(self, *reads: str) -> Tenant:
+        """The tenant as the next read sees it, of which these may be late: "comments", "predictions", "statistics"."""
         lag = self.lag
-        if lag is None:
+        if lag is None or lag.what.isdisjoint(reads):
             return self
         now = self.time()
         while self.past and self.reads >= self.past[0].reads + lag.reads and now >= self.past[0].time + lag.time:
@@ -485,9 +498,12 @@ class Tenant:
         if not self.past:
             return self
         then, view = self.past[0].tenant, self.fork()
-        if "comments" in lag.what:
+        late = lag.what.intersection(reads)
+        if "statistics" in late:
+            view.labelled, view.remarks = then.labelled, then.remarks
+        if late & {"comments", "statistics"}:
             view.comments = {source_id: then.comments.get(source_id, Comments()) for source_id in self.comments}
-        if "predictions" in lag.what:
+        if "predictions" in late:
             view.labelled = {
                 key: marked if marked is then.labelled.get(key) else _predicted(marked, then.labelled.get(key, {}))
                 for key, marked in self.labelled.items()
@@ -531,16 +547,41 @@ class Tenant:
             self.define_labels(dataset, [label["name"] for label in assigned])
             self.flag_annotations([row])
 
-    def copy_annotations(self, original: Dataset, dataset: Dataset) -> int:
-        """Assign in a dataset what is assigned in another one to the comments of both; how many comments that were."""
-        copied = 0
-        for source_id in dataset.source_ids:
-            for comment_id, start in self.labelled.get((original.id, source_id), {}).items():
-                if assigns(start):
-                    row = self.comments[source_id].rows[comment_id]
-                    self.put_labels(dataset, row, assigned=self.labels_of(original, row)[0])
-                    copied += 1
-        return copied
+    def remarks_to_change(self, dataset_id: str, source_id: str) -> dict[str, JSON]:
+        """What people said of a source's comments in a dataset beside the labels they assigned, nobody else's."""
+        if self.lag is not None:
+            self.remember(self.lag)
+        key = dataset_id, source_id
+        if ("remarks", *key) not in self.own:
+            self.remarks[key] = dict(self.remarks.get(key, ()))
+            self.own.add(("remarks", *key))
+        return self.remarks[key]
+
+    def put_remark(self, dataset_id: str, row: Row, remark: JSON) -> None:
+        """Keep what people said of a comment beside the labels they assigned; of nothing said nothing is kept."""
+        if remark == self.remarks.get((dataset_id, row.source_id), {}).get(row.id, {}):
+            return
+        table = self.remarks_to_change(dataset_id, row.source_id)
+        if remark:
+            table[row.id] = remark  # never changed in place: others may share it
+        else:
+            del table[row.id]
+        self.flag_annotations([row])
+
+    def drop_entities(self, source_id: str, comment_ids: Iterable[str]) -> None:
+        """Take what people said of entities from comments whose messages have changed, in every dataset."""
+        keys = [key for key in self.remarks if key[1] == source_id]
+        for comment_id in comment_ids if keys else ():
+            for key in keys:
+                remark = self.remarks[key].get(comment_id, {})
+                if "entities" in remark:
+                    left = {name: said for name, said in remark.items() if name != "entities"}
+                    self.put_remark(key[0], self.comments[source_id].rows[comment_id], left)
+
+    def annotated(self, dataset_id: str, row: Row) -> bool:
+        """Whether people said anything of a comment in a dataset."""
+        key = dataset_id, row.source_id
+        return assigns(self.labelled.get(key, {}).get(row.id, UNMARKED)) or row.id in self.remarks.get(key, ())
 
     def define_labels(self, dataset: Dataset, names: Iterable[str]) -> None:
         """Make labels of those names that the dataset does not have yet."""
@@ -549,17 +590,15 @@ class Tenant:
         if new:
             first, *others = dataset.fields["label_groups"]
             grown = {**first, "label_defs": [*first["label_defs"], *new]}
-            self.datasets[dataset.id] = Dataset({**dataset.fields, **_labels([grown, *others])})
+            self.datasets[dataset.id] = Dataset({**dataset.fields, **labels_of_groups([grown, *others])})
 
     def flag_annotations(self, rows: Iterable[Row]) -> None:
-        """Let comments say whether any dataset has labels assigned to them."""
-        for row in rows:
+        """Let comments say whether people said anything of them in any dataset."""
+        keys = {**self.labelled, **self.remarks}
+        for each in rows:
+            row = self.comments[each.source_id].rows[each.id]  # as it is now
             comment = json.loads(row.data)
-            flag = any(
-                assigns(marked.get(row.id, UNMARKED))
-                for (_, source_id), marked in self.labelled.items()
-                if source_id == row.source_id
-            )
+            flag = any(self.annotated(dataset_id, row) for dataset_id, source_id in keys if source_id == row.source_id)
             if comment["has_annotations"] != flag:
                 comment["has_annotations"] = flag
                 self.comments_to_change(row.source_id).replace(row._replace(data=encode(comment)))
@@ -655,7 +694,7 @@ def _without_sentiment(label: JSON) -> JSON:
     return {key: value for key, value in label.items() if key != "sentiment"}
 
 
-def _labels(groups: Iterable[JSON]) -> JSON:
+def labels_of_groups(groups: Iterable[JSON]) -> JSON:
     """The label fields of a dataset: its groups, and the labels of all of them together."""
     groups = list(groups)
     return {"label_groups": groups, "label_defs": [label for group in groups for label in group["label_defs"]]}

@@ -7,20 +7,6 @@ import sys
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 
-class Attachment(TypedDict):
-    """A file that belongs to a comment."""
-
-    name: str
-    size: int
-    """Bytes."""
-    content_type: str
-    content_hash: NotRequired[str]
-    """What the upload of the file answered."""
-    attachment_reference: NotRequired[str]
-    """What the file is fetched by."""
-    inline: NotRequired[bool]
-
-
 class Text(TypedDict):
     """The body or the signature of a message."""
 
@@ -67,6 +53,20 @@ class Message(_Message):
 UserProperties: TypeAlias = dict[str, str | float]
 
 
+class Attachment(TypedDict):
+    """A file that belongs to a comment."""
+
+    name: str
+    size: int
+    """Bytes."""
+    content_type: str
+    content_hash: NotRequired[str]
+    """What the upload of the file answered."""
+    attachment_reference: NotRequired[str]
+    """What the file is fetched by."""
+    inline: NotRequired[bool]
+
+
 # How the text of a comment's messages is written.
 TextFormat: TypeAlias = Literal["plain", "markdown"]
 
@@ -100,6 +100,209 @@ class Comment(TypedDict):
     """
     has_annotations: NotRequired[bool]
     """Whether anyone annotated the comment in any dataset."""
+
+
+# The sentiment a person gave a label.
+Sentiment: TypeAlias = Literal["positive", "negative"]
+
+
+class GivenLabel(TypedDict):
+    """A label that a person gave a comment, or said that it does not fit.
+
+    There is a sentiment even where the dataset has none: positive.
+    """
+
+    name: str
+    """The full name of a label: the names from the root down, joined by ' > '. Up to 64 names of 1 to 64 characters, so
+    4285 characters at most.
+    """
+    sentiment: Sentiment
+    """The sentiment a person gave a label."""
+
+
+class LabelPrediction(TypedDict):
+    """A label that the model gave a comment. Other than in an export, its name is a list of parts."""
+
+    name: list[str]
+    """The names from the root down."""
+    probability: float
+    """How sure the model is of a label."""
+    sentiment: NotRequired[float]
+    """The sentiment the model gives a label, from -1 (negative) to 1 (positive)."""
+    auto_thresholds: NotRequired[list[str]]
+    """Which thresholds set by the platform the probability passes."""
+
+
+class Labelling(TypedDict):
+    """What was said about a comment in one label group."""
+
+    group: str
+    """The name of a label group of the dataset; most have one, named default."""
+    assigned: list[GivenLabel]
+    """The labels that people gave it."""
+    dismissed: list[GivenLabel]
+    """The labels that people said do not fit."""
+    uninformative: NotRequired[bool]
+    """Whether somebody said that the comment tells nothing; absent where nobody said either."""
+    predicted: NotRequired[list[LabelPrediction]]
+    """The labels that the model gave it, where predictions are asked for."""
+
+
+class EntitySpans(TypedDict):
+    """One of `spans` of `Entity`."""
+
+    content_part: NotRequired[Literal["body", "subject", "signature"]]
+    message_index: NotRequired[int]
+    char_start: NotRequired[int]
+    char_end: NotRequired[int]
+    utf16_byte_start: NotRequired[int]
+    utf16_byte_end: NotRequired[int]
+
+
+class Entity(TypedDict):
+    """Something of a kind that was found in the text of a comment. It is kept and answered as it was given."""
+
+    id: NotRequired[str]
+    name: str
+    """The name of an entity definition."""
+    kind: NotRequired[str]
+    formatted_value: NotRequired[str]
+    """What it says, for people."""
+    field_id: NotRequired[str]
+    spans: NotRequired[list[EntitySpans]]
+    """Where it stands in the text."""
+    span: NotRequired[dict[str, Any]]
+    """Deprecated: the first of the spans."""
+
+
+class AnnotatedCommentEntities(TypedDict):
+    """What people said of entities in the text."""
+
+    assigned: list[Entity]
+    dismissed: list[Entity]
+
+
+class MoonForm(TypedDict):
+    """Fields extracted for the labels of one group.
+
+    What such a form holds is not described in public: it is kept and answered as it was given.
+    """
+
+    group: str
+    """The name of a label group of the dataset; most have one, named default."""
+    assigned: NotRequired[list[dict[str, Any]]]
+    dismissed: NotRequired[list[dict[str, Any]]]
+
+
+class AnnotatedComment(TypedDict):
+    """A comment with all that people and the model said about it in a dataset."""
+
+    comment: Comment
+    labelling: list[Labelling]
+    """What was said in each label group."""
+    entities: AnnotatedCommentEntities
+    moon_forms: NotRequired[list[MoonForm]]
+    """Fields extracted for labels, where there are any."""
+
+
+class AttributeFilterFilter(TypedDict):
+    """How the attribute must be."""
+
+    kind: Literal["string_any_of", "string_none_of", "number_range"]
+    any_of: NotRequired[list[str]]
+    none_of: NotRequired[list[str]]
+    minimum: NotRequired[float]
+    maximum: NotRequired[float]
+
+
+class AttributeFilter(TypedDict):
+    """Which comments are meant, by what they have. pytest-reinfer evaluates labels, and refuses the others."""
+
+    attribute: str
+    """Of what: labels, entities or attachment_property_ and a name."""
+    filter: AttributeFilterFilter
+
+
+class CommentFilterTimestamp(TypedDict):
+    """Only comments of this time, both ends included."""
+
+    minimum: NotRequired[str]
+    """A moment as a caller may write it in ISO 8601: a date alone or with a time, with or without seconds, fraction and
+    offset. Without an offset it is UTC.
+    """
+    maximum: NotRequired[str]
+    """A moment as a caller may write it in ISO 8601: a date alone or with a time, with or without seconds, fraction and
+    offset. Without an offset it is UTC.
+    """
+
+
+class CommentFilterMessagesFrom(TypedDict):
+    """The sender."""
+
+    one_of: NotRequired[list[str]]
+    not_one_of: NotRequired[list[str]]
+
+
+class CommentFilterMessagesTo(TypedDict):
+    """A recipient."""
+
+    one_of: NotRequired[list[str]]
+    not_one_of: NotRequired[list[str]]
+
+
+class CommentFilterMessagesCc(TypedDict):
+    """A recipient of a copy."""
+
+    one_of: NotRequired[list[str]]
+    not_one_of: NotRequired[list[str]]
+
+
+class CommentFilterMessagesBcc(TypedDict):
+    """A recipient of a blind copy."""
+
+    one_of: NotRequired[list[str]]
+    not_one_of: NotRequired[list[str]]
+
+
+class CommentFilterMessagesRecipient(TypedDict):
+    """Any of to, cc and bcc."""
+
+    one_of: NotRequired[list[str]]
+    not_one_of: NotRequired[list[str]]
+
+
+# from:
+_CommentFilterMessages = TypedDict("_CommentFilterMessages", {"from": NotRequired[CommentFilterMessagesFrom]})
+
+
+class CommentFilterMessages(_CommentFilterMessages):
+    """Conditions on senders and recipients: one message must fulfil one_of, none may stand in not_one_of."""
+
+    to: NotRequired[CommentFilterMessagesTo]
+    cc: NotRequired[CommentFilterMessagesCc]
+    bcc: NotRequired[CommentFilterMessagesBcc]
+    recipient: NotRequired[CommentFilterMessagesRecipient]
+
+
+class CommentFilter(TypedDict):
+    """Which comments are meant; of several conditions all must hold."""
+
+    reviewed: NotRequired[Literal["only_reviewed", "only_unreviewed"]]
+    """Only comments that people annotated, or only the others."""
+    timestamp: NotRequired[CommentFilterTimestamp]
+    sources: NotRequired[list[str]]
+    """Only comments of these sources."""
+    user_properties: NotRequired[dict[str, Any]]
+    """Conditions by the names of user properties, prefix included."""
+    messages: NotRequired[CommentFilterMessages]
+    trigger_exceptions: NotRequired[Any]
+    """By exceptions of streams; not evaluated by pytest-reinfer, which refuses it."""
+    annotations: NotRequired[Any]
+    """By annotations; not evaluated by pytest-reinfer, which refuses it."""
+    entities: NotRequired[Any]
+    """By entities; not evaluated by pytest-reinfer, which refuses it."""
+    thread_properties: NotRequired[Any]
+    """By properties of threads; not evaluated by pytest-reinfer, which refuses it."""
 
 
 # The family of models that a dataset is trained with.
@@ -294,10 +497,6 @@ class Error(TypedDict):
     message: str
 
 
-# The sentiment a person gave a label.
-Sentiment: TypeAlias = Literal["positive", "negative"]
-
-
 class LabelMetadata(TypedDict):
     """Who gave the label, and when."""
 
@@ -419,6 +618,36 @@ class LabelGroup(TypedDict):
     hidden: NotRequired[bool]
 
 
+class LabelGroupUpdate(TypedDict):
+    """What is to change of a label group; what is absent stays."""
+
+    name: NotRequired[str]
+    """The name of a label, a label group or another small part of a dataset."""
+    instructions: NotRequired[str]
+    label_collection_name: NotRequired[str | None]
+    trainable: NotRequired[bool]
+    hidden: NotRequired[bool]
+
+
+class LabelUpdate(TypedDict):
+    """What is to change of a label; what is absent stays."""
+
+    name: NotRequired[str]
+    """The name of a label, a label group or another small part of a dataset."""
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    instructions: NotRequired[str]
+    """When to give the label; called description until 2025."""
+    external_id: NotRequired[str]
+    pretrained: NotRequired[Pretrained]
+    properties: NotRequired[Any]
+    """Internal; what it holds is not known."""
+    trainable: NotRequired[bool]
+    moon_form: NotRequired[list[MoonFormField]]
+    _flags: NotRequired[list[str]]
+    """Internal."""
+
+
 class ModelTag(TypedDict):
     """A name that points to one version of a dataset's model."""
 
@@ -482,6 +711,22 @@ class NewDataset(TypedDict):
     """Properties of labels such as tone and quality of service; internal."""
     debug_config_json: NotRequired[Any]
     """Internal; what it holds is not known."""
+
+
+class NewLabelling(TypedDict):
+    """What is to be said about a comment in one label group.
+
+    What is absent stays as it is, an empty list takes all away.
+    """
+
+    group: str
+    """The name of a label group of the dataset; most have one, named default."""
+    assigned: NotRequired[list[GivenLabel]]
+    """The labels that it has."""
+    dismissed: NotRequired[list[GivenLabel]]
+    """The labels that do not fit."""
+    uninformative: NotRequired[bool]
+    """Whether the comment tells nothing."""
 
 
 class NewProject(TypedDict):
@@ -739,6 +984,27 @@ class SyncRequest(TypedDict):
     """The comments, whole."""
 
 
+class UpdateLabellingRequestEntities(TypedDict):
+    """What is said of entities."""
+
+    assigned: NotRequired[list[Entity]]
+    """The entities that it has."""
+    dismissed: NotRequired[list[Entity]]
+    """The entities that it does not have."""
+
+
+class UpdateLabellingRequest(TypedDict):
+    """The body of a request to `update_labelling`. All keys are optional; what is absent stays."""
+
+    labelling: NotRequired[list[NewLabelling]]
+    """What is said in label groups; an empty list takes all labels away."""
+    entities: NotRequired[UpdateLabellingRequestEntities]
+    moon_forms: NotRequired[list[MoonForm]]
+    """Fields extracted for labels; an empty list takes all away."""
+    context: NotRequired[str]
+    """Which state of the comment it is said about; ignored."""
+
+
 class ExportPage(TypedDict):
     """The answer of `export_dataset`.
 
@@ -753,12 +1019,34 @@ class ExportPage(TypedDict):
 
 
 _STRATEGIES: dict[Any, Any] = {
+    AnnotatedComment: lambda made: made.from_schema("objects/annotated_comment.json"),
+    AnnotatedCommentEntities: lambda made: made.from_schema("objects/annotated_comment.json#/properties/entities"),
     Annotations: lambda made: made.annotations(),
     AssignedLabels: lambda made: made.from_schema(
         "objects/exported_comment.json#/properties/annotations/properties/labels"
     ),
     Attachment: lambda made: made.attachments(),
+    AttributeFilter: lambda made: made.from_schema("objects/attribute_filter.json"),
+    AttributeFilterFilter: lambda made: made.from_schema("objects/attribute_filter.json#/properties/filter"),
     Comment: lambda made: made.comments(),
+    CommentFilter: lambda made: made.from_schema("objects/comment_filter.json"),
+    CommentFilterMessages: lambda made: made.from_schema("objects/comment_filter.json#/properties/messages"),
+    CommentFilterMessagesBcc: lambda made: made.from_schema(
+        "objects/comment_filter.json#/properties/messages/properties/bcc"
+    ),
+    CommentFilterMessagesCc: lambda made: made.from_schema(
+        "objects/comment_filter.json#/properties/messages/properties/cc"
+    ),
+    CommentFilterMessagesFrom: lambda made: made.from_schema(
+        "objects/comment_filter.json#/properties/messages/properties/from"
+    ),
+    CommentFilterMessagesRecipient: lambda made: made.from_schema(
+        "objects/comment_filter.json#/properties/messages/properties/recipient"
+    ),
+    CommentFilterMessagesTo: lambda made: made.from_schema(
+        "objects/comment_filter.json#/properties/messages/properties/to"
+    ),
+    CommentFilterTimestamp: lambda made: made.from_schema("objects/comment_filter.json#/properties/timestamp"),
     CreateDatasetRequest: lambda made: made.create_dataset_requests(),
     CreateSourceRequest: lambda made: made.create_source_requests(),
     Dataset: lambda made: made.datasets(),
@@ -766,23 +1054,32 @@ _STRATEGIES: dict[Any, Any] = {
     DatasetLabelDef: lambda made: made.from_schema("objects/dataset.json#/properties/label_defs/items"),
     DatasetLabelGroup: lambda made: made.from_schema("objects/dataset.json#/properties/label_groups/items"),
     DatasetUpdate: lambda made: made.from_schema("objects/dataset_update.json"),
+    Entity: lambda made: made.from_schema("objects/entity.json"),
     EntityDef: lambda made: made.from_schema("objects/entity_def.json"),
     EntityDefRules: lambda made: made.from_schema("objects/entity_def.json#/properties/rules"),
+    EntitySpans: lambda made: made.from_schema("objects/entity.json#/properties/spans/items"),
     Error: lambda made: made.error_bodies(),
     ExportPage: lambda made: made.export_pages(),
     ExportRequest: lambda made: made.export_requests(),
     ExportedComment: lambda made: made.exported_comments(),
     GeneralField: lambda made: made.from_schema("objects/general_field.json"),
+    GivenLabel: lambda made: made.from_schema("objects/given_label.json"),
     Label: lambda made: made.labels(),
     LabelDef: lambda made: made.from_schema("objects/label_def.json"),
     LabelGroup: lambda made: made.from_schema("objects/label_group.json"),
+    LabelGroupUpdate: lambda made: made.from_schema("objects/label_group_update.json"),
     LabelMetadata: lambda made: made.from_schema("objects/label.json#/properties/metadata"),
+    LabelPrediction: lambda made: made.from_schema("objects/label_prediction.json"),
+    LabelUpdate: lambda made: made.from_schema("objects/label_update.json"),
+    Labelling: lambda made: made.from_schema("objects/labelling.json"),
     Message: lambda made: made.messages(),
     ModelConfig: lambda made: made.from_schema("objects/common.json#/$defs/model_config"),
     ModelTag: lambda made: made.model_tags(),
+    MoonForm: lambda made: made.from_schema("objects/moon_form.json"),
     MoonFormField: lambda made: made.from_schema("objects/label_def.json#/properties/moon_form/items"),
     NewComment: lambda made: made.comments(form="upload"),
     NewDataset: lambda made: made.from_schema("objects/new_dataset.json"),
+    NewLabelling: lambda made: made.from_schema("objects/new_labelling.json"),
     NewProject: lambda made: made.from_schema("objects/new_project.json"),
     NewSource: lambda made: made.from_schema("objects/new_source.json"),
     NewUser: lambda made: made.from_schema("objects/new_user.json"),
@@ -798,6 +1095,10 @@ _STRATEGIES: dict[Any, Any] = {
     SyncRequest: lambda made: made.sync_requests(),
     Text: lambda made: made.from_schema("objects/text.json"),
     UpdateDatasetRequest: lambda made: made.update_dataset_requests(),
+    UpdateLabellingRequest: lambda made: made.update_labelling_requests(),
+    UpdateLabellingRequestEntities: lambda made: made.from_schema(
+        "routes/update_labelling.json#/properties/body/properties/entities"
+    ),
     UpdateSourceRequest: lambda made: made.update_source_requests(),
     User: lambda made: made.from_schema("objects/user.json"),
     UserUpdate: lambda made: made.from_schema("objects/user_update.json"),

@@ -87,7 +87,10 @@ class Unexpected:
 @cache
 def _told(unknown_routes: Policy, unbuilt_routes: Policy) -> frozenset[str]:
     """What is told under two policies."""
-    policies = {"unknown_route": unknown_routes, "wrong_method": unknown_routes, "unbuilt_route": unbuilt_routes}
+    policies = {
+        **dict.fromkeys(("unknown_route", "wrong_method"), unknown_routes),
+        **dict.fromkeys(("unbuilt_route", "unbuilt_part"), unbuilt_routes),
+    }
     for policy in policies.values():
         if policy not in ("fail", "allow"):
             raise ValueError(f"unknown_routes and unbuilt_routes are 'fail' or 'allow', not {policy!r}.")
@@ -102,21 +105,26 @@ def _paragraph(asked: _Asked, times: int) -> str:
         "unbuilt_route": [
             "The API has this route, but pytest-reinfer does not build it: the call raised RouteNotBuilt."
         ],
+        "unbuilt_part": [
+            "It asked for what pytest-reinfer does not build; the call raised RouteNotBuilt, and says what."
+        ],
         "interrupted": ["A function that the test gave, to be called here, raised: its traceback is above."],
         "crash": ["pytest-reinfer itself failed over this request: a bug of ours, its traceback is above."],
     }[asked.what]
-    if asked.what not in ("crash", "interrupted"):
+    if asked.what not in ("crash", "interrupted", "unbuilt_part"):
         lines += ["The nearest routes:"]
         lines += [
             f"  {route}{'' if route.built else '  (not built)'}" for route in contract.nearest(asked.method, asked.path)
         ]
+    unbuilt = (
+        "To go on, stub this URL with `responses`: a stub of the test's own wins over the tenant. Or, where the "
+        'code under test may see the exception, mark the test @pytest.mark.reinfer(unbuilt_routes="allow").'
+    )
     remedy = {
         "unknown_route": MEANT,
         "wrong_method": MEANT,
-        "unbuilt_route": (
-            "To go on, stub this URL with `responses`: a stub of the test's own wins over the tenant. Or, where the "
-            'code under test may see the exception, mark the test @pytest.mark.reinfer(unbuilt_routes="allow").'
-        ),
+        "unbuilt_route": unbuilt,
+        "unbuilt_part": unbuilt,
         "interrupted": "",
         "crash": "",
     }[asked.what]

@@ -23,8 +23,15 @@ PATHS: Mapping[str, Mapping[str, str]] = {
     "create_dataset": {"dataset_name": "new"},
     "create_project": {"project": "new"},
     "create_source": {"source_name": "new"},
+    "delete_label_group": {"label_group": "Tone"},
 }
-QUERIES: Mapping[str, str] = {"delete_project": "force=true"}
+QUERIES: Mapping[str, str] = {
+    "delete_project": "force=true",
+    "get_labellings": "source_id={source_id}",
+    "get_label": "label_name=Polite",
+    "update_label": "label_name=Polite",
+    "delete_label": "label_name=Polite",
+}
 BODIES: Mapping[str, Any] = {
     "create_dataset": {"dataset": {}},
     "create_user": {"user": {"username": "new", "email": "new@acme.example"}},
@@ -40,7 +47,8 @@ class Asked(NamedTuple):
 
 def arrange(tenant: FakeTenant) -> None:
     """Fill a tenant with one of everything that a route may be about."""
-    tenant.add_dataset("acme/support", comments=3)
+    groups = [{"name": "default"}, {"name": "Tone", "label_defs": [{"name": "Polite"}]}]
+    tenant.add_dataset("acme/support", comments=3, label_groups=groups)
     tenant.add_user("bob", permissions=[])
 
 
@@ -54,8 +62,10 @@ def asked(route: Route, tenant: FakeTenant) -> Asked:
         "source_name": "support",
         "source_id": source.id,
         "user_id": tenant.user("bob").id,
+        "comment_uid": tenant.comments(source)[0]["uid"],
+        "label_group": "Tone" if "label_name" in QUERIES.get(route.name, "") else "default",
     }
     path = route.path.format_map(names | dict(PATHS.get(route.name, {})))
-    query = QUERIES.get(route.name, "")
+    query = QUERIES.get(route.name, "").format_map(names)
     example = contract.documents()[f"routes/{route.name}.json"]["examples"][0]
     return Asked(f"{path}?{query}" if query else path, BODIES.get(route.name, example.get("body")))

@@ -149,6 +149,7 @@ def everything(tenant: FakeTenant) -> Any:
         ],
         {source_id: (list(table.rows.values()), table.orders) for source_id, table in state.comments.items()},
         state.labelled,
+        state.remarks,
         state.model_tags,
         state.users,
     )

@@ -339,7 +339,10 @@ def test_however_many_changes_are_made_few_pasts_are_kept(lagging: FakeTenant) -
         ),
         (lambda tenant: tenant.rate_limit(1, seconds=0), "rate_limit: a window lasts some seconds, not 0"),
         (lambda tenant: tenant.rate_limit(1, seconds="x"), "rate_limit: seconds is a number, not below 0, not 'x'"),
-        (lambda tenant: tenant.lag("statistics", reads=1), "lag: what may be late is comments and predictions, not st"),
+        (
+            lambda tenant: tenant.lag("labels", reads=1),
+            "lag: what may be late is comments, predictions, statistics, n",
+        ),
         (lambda tenant: tenant.lag(reads=-1), "lag: reads is a whole number, at least 0, not -1"),
         (lambda tenant: tenant.lag(reads=1, seconds=1), "lag: either so many reads or so many seconds"),
         (lambda tenant: tenant.lag(seconds=float("inf")), "lag: seconds is a number, not below 0, not inf"),

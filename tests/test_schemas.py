@@ -33,7 +33,7 @@ CONSTRAINTS = {
 }
 ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly"}
-OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch"}
+OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
 OF_API = {"x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-behaviour"}
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 

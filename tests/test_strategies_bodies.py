@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 import responses
-from conftest import ask, everything
+from conftest import Answer, ask, everything
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +23,7 @@ ROUTES = {
     "update_source": ("POST", "/api/v1/sources/acme/support"),
     "export_dataset": ("POST", URL + "/export"),
     "sync_comments": ("POST", "/api/v1/sources/acme/support/sync"),
+    "update_labelling": ("POST", "/api/_private/datasets/acme/support/labellings/{uid}"),
 }
 
 
@@ -34,6 +35,13 @@ def ready(route: str) -> FakeTenant:
     return tenant
 
 
+def sent(tenant: FakeTenant, route: str, body: Any) -> Answer:
+    method, path = ROUTES[route]
+    return ask(
+        tenant, method, path.format(uid=tenant.comments("acme/support")[0]["uid"]) if "{" in path else path, body
+    )
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_drawn_request_is_taken_by_any_tenant(route: str) -> None:
     made = {
@@ -43,13 +51,14 @@ def test_every_drawn_request_is_taken_by_any_tenant(route: str) -> None:
         "update_source": strategies.update_source_requests(),
         "export_dataset": strategies.export_requests(),
         "sync_comments": strategies.sync_requests(),
+        "update_labelling": strategies.update_labelling_requests(),
     }
 
     @quiet
     @given(made[route])
     def is_taken(body: Any) -> None:
         tenant = ready(route)
-        answer = ask(tenant, *ROUTES[route], body)
+        answer = sent(tenant, route, body)
         assert answer.status == 200, answer.body[:300]
         if route == "create_dataset":
             kept = {
@@ -61,7 +70,7 @@ def test_every_drawn_request_is_taken_by_any_tenant(route: str) -> None:
             assert answer.json["source"] | kept == answer.json["source"]
         if route == "sync_comments":
             assert answer.json["new"] == len(body["comments"])
-            assert ask(tenant, *ROUTES[route], body).json["unchanged"] == len(body["comments"])
+            assert sent(tenant, route, body).json["unchanged"] == len(body["comments"])
 
     is_taken()
 
@@ -75,14 +84,20 @@ def test_every_violation_is_refused_as_it_announces_by_the_schema_and_by_the_fak
     @given(strategies.invalid(route))
     def is_refused(case: strategies.Invalid) -> None:
         assert not contract.valid(f"routes/{route}.json#/properties/body", case.body)
-        answer = ask(tenant, *ROUTES[route], case.body)
+        answer = sent(tenant, route, case.body)
         assert (answer.status, answer.message) == (case.status, case.message)
         assert case.evidence
         rules.add((case.place, case.rule))
 
     is_refused()
     assert everything(tenant) == before
-    least = {"create_dataset": 55, "update_dataset": 35, "export_dataset": 18, "sync_comments": 45}
+    least = {
+        "create_dataset": 55,
+        "update_dataset": 35,
+        "export_dataset": 18,
+        "sync_comments": 45,
+        "update_labelling": 35,
+    }
     assert len(rules) > least.get(route, 15)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import comments, datasets, projects, sources, users
+from pytest_reinfer.handlers import comments, datasets, labellings, labels, projects, queries, sources, users
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -51,5 +51,20 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         projects.update_project,
         projects.delete_project,
         projects.get_resource_counts,
+        labellings.get_labellings,
+        labellings.update_labelling,
+        labels.put_labels,
+        labels.get_label,
+        labels.update_label,
+        labels.delete_label,
+        labels.list_label_groups,
+        labels.get_label_group,
+        labels.update_label_group,
+        labels.delete_label_group,
+        queries.query_dataset,
+        queries.recent_comments,
+        queries.dataset_statistics,
+        queries.dataset_summary,
+        queries.source_statistics,
     )
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reinfer.refusal import Refused
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_reinfer.tenant import Tenant, User
+    from pytest_reinfer.tenant import Dataset, Tenant, User
     from pytest_reinfer.wire import JSON
 
 
@@ -19,3 +21,12 @@ class Call(NamedTuple):
     path: Mapping[str, str]
     query: JSON
     body: JSON
+    accept: str = ""  # which form of answer the caller asks for
+
+
+def dataset_of(call: Call) -> Dataset:
+    """The dataset that a path names."""
+    found = call.tenant.find_dataset(f"{call.path['project']}/{call.path['dataset_name']}")
+    if found is None:
+        raise Refused("no_such_dataset")
+    return found

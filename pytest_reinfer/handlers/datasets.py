@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_reinfer import contract, export
+from pytest_reinfer import contract, export, labelling
+from pytest_reinfer.handlers.call import dataset_of
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import moment
 from pytest_reinfer.tenant import encode
@@ -33,7 +34,7 @@ def list_project_datasets(call: Call) -> JSON:
 
 def get_dataset(call: Call) -> JSON:
     """A dataset by its name."""
-    return {"dataset": _named(call).data}
+    return {"dataset": dataset_of(call).data}
 
 
 def get_dataset_by_id(call: Call) -> JSON:
@@ -43,7 +44,7 @@ def get_dataset_by_id(call: Call) -> JSON:
 
 def get_model_tags(call: Call) -> JSON:
     """The tags of a dataset's pinned models, by name."""
-    tags = call.tenant.model_tags.get(_named(call).id, {})
+    tags = call.tenant.model_tags.get(dataset_of(call).id, {})
     return {"model_tags": encode([tags[name] for name in sorted(tags)])}
 
 
@@ -62,20 +63,20 @@ def create_dataset(call: Call) -> JSON:
     if original is None or not tenant.sees(call.user, original.owner):
         raise Refused("unknown_dataset_id", value=copied_from)
     dataset = tenant.put_dataset(full_name, given)
-    copied = tenant.copy_annotations(original, dataset)
+    copied = labelling.copy(tenant, original, dataset)
     return {"dataset": tenant.datasets[dataset.id].data, "num_copied": copied}
 
 
 def update_dataset(call: Call) -> JSON:
     """Change the given fields of a dataset; lists are replaced, what is absent stays."""
-    dataset, given = _named(call), call.body["dataset"]
+    dataset, given = dataset_of(call), call.body["dataset"]
     _known_sources(call.tenant, given.get("source_ids", ()))
     return {"dataset": call.tenant.change_dataset(dataset, given).data}
 
 
 def delete_dataset(call: Call) -> JSON:
     """Delete a dataset by its name."""
-    call.tenant.drop_dataset(_named(call))
+    call.tenant.drop_dataset(dataset_of(call))
     return {}
 
 
@@ -91,10 +92,10 @@ def export_dataset(call: Call) -> JSON:
     others = [name for name in EXCLUSIVE if name in asked]
     if "comment_uids" in asked and others:
         raise Refused("exclusive_filters", filters=", ".join(others))
-    dataset = _named(call)
+    dataset = dataset_of(call)
     order_by, limit = asked["order_by"], int(asked["limit"])
     after = export.position(tenant, dataset, asked["continuation"]) if "continuation" in asked else None
-    seen = tenant.seen()
+    seen = tenant.seen("comments", "predictions")
     if "comment_uids" in asked:
         rows = export.pick(seen, dataset, asked["comment_uids"], order_by, after)
     else:
@@ -121,13 +122,6 @@ def _listed(datasets: Iterable[Dataset]) -> JSON:
 def _project(call: Call) -> None:
     if call.path["project"] not in call.tenant.projects:
         raise Refused("no_such_project")
-
-
-def _named(call: Call) -> Dataset:
-    found = call.tenant.find_dataset(f"{call.path['project']}/{call.path['dataset_name']}")
-    if found is None:
-        raise Refused("no_such_dataset")
-    return found
 
 
 def _identified(call: Call) -> Dataset:

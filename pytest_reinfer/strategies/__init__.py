@@ -13,6 +13,7 @@ from pytest_reinfer.strategies.bodies import (
     invalid,
     sync_requests,
     update_dataset_requests,
+    update_labelling_requests,
     update_source_requests,
 )
 from pytest_reinfer.strategies.objects import annotations_ as annotations
@@ -83,6 +84,7 @@ __all__ = [
     "timestamps",
     "uids",
     "update_dataset_requests",
+    "update_labelling_requests",
     "update_source_requests",
     "user_properties",
 ]

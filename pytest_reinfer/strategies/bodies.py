@@ -123,6 +123,23 @@ def update_source_requests(**fields: Any) -> SearchStrategy[types.UpdateSourceRe
     return strategy("update_source_requests", part, lambda source: {"source": source})
 
 
+def update_labelling_requests(**fields: Any) -> SearchStrategy[types.UpdateLabellingRequest]:
+    """A body that says something about a comment, in any dataset that has a label group named default.
+
+    fields: to be pinned.
+    """
+    __tracebackhide__ = True
+    pins = checked("update_labelling_requests", LABELLING, fields)
+    group = {"group": constant(contract.with_defaults(LABEL_GROUP, {})["name"])}
+    said = array_of(object_of("objects/new_labelling.json", {}, group), 2)
+    forms = array_of(object_of("objects/moon_form.json", {}, group), 1)
+    part = object_of(LABELLING, pins, {"labelling": said, "moon_forms": forms})
+    return strategy("update_labelling_requests", part)
+
+
+LABELLING: Final = "routes/update_labelling.json#/properties/body"
+
+
 def export_requests(comments: Iterable[JSON] = (), **fields: Any) -> SearchStrategy[types.ExportRequest]:
     """A body that asks for a page of an export, with every legal combination of filters.
 
@@ -237,6 +254,7 @@ def invalid(route: str) -> SearchStrategy[Invalid]:
         "create_source": create_source_requests,
         "update_source": update_source_requests,
         "export_dataset": export_requests,
+        "update_labelling": update_labelling_requests,
         "sync_comments": lambda: sync_requests().filter(lambda body: len(body["comments"]) <= FEW),
     }
     valid = requests[route]() if route in requests else strategy(route, part_of(ref))
