@@ -12,6 +12,12 @@ import pytest_reinfer.strategies  # noqa: F401 -- once for all examples: each ru
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+UNTIMED = """
+import hypothesis
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+"""  # other work on the machine fails nothing
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -33,7 +39,7 @@ def examples() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("conftest", "block"), [each[1:] for each in examples()], ids=[each[0] for each in examples()])
 def test_an_example_runs_as_it_stands(pytester: pytest.Pytester, conftest: str, block: str) -> None:
     pytester.makeini("[pytest]\nfilterwarnings = error")
-    pytester.makeconftest(conftest)
+    pytester.makeconftest(conftest + UNTIMED)
     pytester.makepyfile(block)
     result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=block.count("def test_"))
