@@ -12,11 +12,17 @@ if TYPE_CHECKING:
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.contract import Route
 
-LISTS = {"list_datasets": "datasets"}  # what refuses nobody, and shows to each what they may see, under this key
+LISTS = {
+    "list_datasets": "datasets",
+    "list_buckets": "buckets",
+}  # what refuses nobody, and shows to each what they may see, under this key
 
 # What a route is asked, where it is not about what `arrange` makes, or not by the example of its schema.
-PATHS: Mapping[str, Mapping[str, str]] = {"create_dataset": {"dataset_name": "new"}}
-QUERIES: Mapping[str, str] = {}
+PATHS: Mapping[str, Mapping[str, str]] = {
+    "create_dataset": {"dataset_name": "new"},
+    "create_bucket": {"bucket_name": "new"},
+}
+QUERIES: Mapping[str, str] = {"delete_comments": "id=gone"}
 BODIES: Mapping[str, Any] = {"create_dataset": {"dataset": {}}}
 
 
@@ -30,6 +36,7 @@ class Asked(NamedTuple):
 def arrange(tenant: FakeTenant) -> None:
     """Fill a tenant with one of everything that a route may be about."""
     tenant.add_dataset("acme/support", comments=3)
+    tenant.add_bucket("acme/mails")
 
 
 def asked(route: Route, tenant: FakeTenant) -> Asked:
@@ -41,6 +48,9 @@ def asked(route: Route, tenant: FakeTenant) -> Asked:
         "dataset_id": dataset.id,
         "source_name": "support",
         "source_id": source.id,
+        "comment_id": tenant.comments(source)[0]["id"],
+        "bucket_name": "mails",
+        "bucket_id": tenant.bucket("acme/mails").id,
     }
     path = route.path.format_map(names | dict(PATHS.get(route.name, {})))
     query = QUERIES.get(route.name, "")

@@ -142,7 +142,11 @@ def everything(tenant: FakeTenant) -> Any:
     """All that a tenant holds, to be compared."""
     state = tenant.snapshot()
     return (
-        [each.fields for table in (state.projects, state.sources, state.datasets) for each in table.values()],
+        [
+            each.fields
+            for table in (state.projects, state.sources, state.datasets, state.buckets)
+            for each in table.values()
+        ],
         {source_id: (list(table.rows.values()), table.orders) for source_id, table in state.comments.items()},
         state.labelled,
         state.model_tags,

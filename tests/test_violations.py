@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asking import arrange, asked
 from conftest import Answer, ask, everything
 
 from pytest_reinfer import contract
@@ -133,7 +134,8 @@ def put(monkeypatch: pytest.MonkeyPatch, name: str, schema: dict[str, Any]) -> s
 @pytest.mark.parametrize("ref", EVERY_REF)
 def test_the_simplest_value_fits_and_every_rule_of_every_schema_is_broken(ref: str) -> None:
     assert errors(ref, simplest(ref)) == []
-    broken = {(re.sub(r"(?<=:)\w+'\]", "']", place), rule) for place, rule, *_ in violations(ref)}
+    places = ((re.sub(r"(?<=\.parsed)\.a", "['']", place), rule) for place, rule, *_ in violations(ref))  # any key
+    broken = {(re.sub(r"(?<=:)\w+'\]", "']", place), rule) for place, rule in places}
     assert broken == set(stated(ref))
 
 
@@ -188,10 +190,9 @@ def spoil(value: Any) -> Any:
 def test_the_fake_refuses_each_violation_in_the_words_of_the_contract(
     tenant: FakeTenant, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant.add_dataset("acme/support", comments=2)
+    arrange(tenant)
     ref, route = f"routes/{name}.json#/properties/body", contract.routes()[name]
-    new = "new" if route.method == "PUT" else "support"
-    path = route.path.format(project="acme", dataset_name=new, source_name="support")
+    path = asked(route, tenant).path
     before, problem = everything(tenant), cache_by_value(contract.problem)
     monkeypatch.setattr(contract, "problem", problem)  # one answer for the fake and for us: some take over a second
     for violation in violations(ref):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import comments, datasets
+from pytest_reinfer.handlers import buckets, comments, datasets
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -28,5 +28,18 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         datasets.delete_dataset_by_id,
         datasets.export_dataset,
         comments.sync_comments,
+        comments.sync_raw_emails,
+        comments.create_comments,
+        comments.get_comment,
+        comments.list_comments,
+        comments.delete_comments,
+        comments.list_threads,
+        buckets.list_buckets,
+        buckets.list_project_buckets,
+        buckets.get_bucket,
+        buckets.get_bucket_by_id,
+        buckets.create_bucket,
+        buckets.update_bucket,
+        buckets.delete_bucket_by_id,
     )
 }
