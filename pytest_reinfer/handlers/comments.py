@@ -39,7 +39,7 @@ def sync_raw_emails(call: Call) -> JSON:
         if len(document["raw_email"]["headers"]) != 1:
             raise Refused("one_form_of_headers", number=number)
     source = source_of(call)
-    if not contract.valid("objects/common.json#/$defs/good_transform_tag", asked["transform_tag"]):
+    if not contract.valid("objects/common.json#/$defs/transform_tag", asked["transform_tag"]):
         raise Refused("unknown_transform_tag", value=asked["transform_tag"])
     read = (emails.upload(document, number) for number, document in enumerate(asked["documents"]))
     uploads = [contract.with_defaults("objects/new_comment.json", each) for each in read]
