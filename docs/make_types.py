@@ -29,6 +29,9 @@ OF_ROUTES = {
     "ExportRequest": "routes/export_dataset.json#/properties/body",
     "SyncRequest": "routes/sync_comments.json#/properties/body",
     "UpdateLabellingRequest": "routes/update_labelling.json#/properties/body",
+    "SyncRawEmailsRequest": "routes/sync_raw_emails.json#/properties/body",
+    "CreateCommentsRequest": "routes/create_comments.json#/properties/body",
+    "CommentPage": "routes/list_comments.json#/properties/response",
     "ExportPage": "routes/export_dataset.json#/properties/response",
 }
 # An object within another is called after both, as in LabelMetadata, unless it stands here.

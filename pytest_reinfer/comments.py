@@ -95,11 +95,23 @@ class Comments:
     def span(self, order: str, low: int | None, high: int | None, after: Position | None, most: int) -> list[Row]:
         """At most `most` comments in an order, from the moment `low` to `high`, both inclusive, behind a position."""
         ordered, position = self.orders[order], POSITION[order]
-        start = 0 if low is None else bisect_left(ordered, (low,), key=position)
+        start, end = self._bounds(order, low, high)
         if after is not None:
             start = max(start, bisect_right(ordered, after, key=position))
-        end = len(ordered) if high is None else bisect_left(ordered, (high + 1,), key=position)
         return ordered[start : min(end, start + most)]
+
+    def back(self, order: str, low: int | None, high: int | None, after: Position | None, most: int) -> list[Row]:
+        """As `span`, from the last comment backwards: `after` is a position that all of them stand before."""
+        ordered, position = self.orders[order], POSITION[order]
+        start, end = self._bounds(order, low, high)
+        if after is not None:
+            end = min(end, bisect_left(ordered, after, key=position))
+        return ordered[max(start, end - most) : end][::-1]
+
+    def _bounds(self, order: str, low: int | None, high: int | None) -> tuple[int, int]:
+        ordered, position = self.orders[order], POSITION[order]
+        start = 0 if low is None else bisect_left(ordered, (low,), key=position)
+        return start, len(ordered) if high is None else bisect_left(ordered, (high + 1,), key=position)
 
 
 def first(spans: list[list[Row]], order: str, most: int) -> list[Row]:

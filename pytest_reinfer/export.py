@@ -8,6 +8,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from pytest_reinfer.comments import POSITION, Position, Row, first
+from pytest_reinfer.markup import without
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import moment, stamp
 from pytest_reinfer.tenant import UNMARKED
@@ -15,7 +16,7 @@ from pytest_reinfer.tenant import UNMARKED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_reinfer.tenant import Dataset, Tenant
+    from pytest_reinfer.tenant import Dataset, Resource, Tenant
 
 CONTINUATION = re.compile(
     r"(?P<stamp>[^.]+(?:\.\d+)?Z)\.(?P<source>[0-9a-f]{16})(?P<number>[0-9a-f]{8})(?P<check>[0-9a-f]{8})"
@@ -57,14 +58,17 @@ def entries(tenant: Tenant, dataset: Dataset, rows: Sequence[Row]) -> list[bytes
     }
     parts = [b"["]
     for row in rows:
-        parts += (labelled[row.source_id](row.id, UNMARKED), row.data, b"},")
+        parts += (labelled[row.source_id](row.id, UNMARKED), without(row.data), b"},")
     parts[-1] = b"}]"
     return parts
 
 
-def continuation(tenant: Tenant, dataset: Dataset, row: Row, order_by: str) -> str:
-    """The token of the page that follows a comment: its moment, and 32 hex digits that find it though it be deleted."""
-    return _token(tenant, dataset, row, POSITION[order_by](row)[0])
+def continuation(tenant: Tenant, of: Resource, row: Row, order_by: str) -> str:
+    """The token of the page that follows a comment of a dataset or source: its moment, and 32 hex digits.
+
+    These find the comment though it be deleted.
+    """
+    return _token(tenant, of, row, POSITION[order_by](row)[0])
 
 
 def start(tenant: Tenant, dataset: Dataset, order_by: str) -> str | None:
@@ -82,22 +86,22 @@ def last(tenant: Tenant, dataset: Dataset, order_by: str, at: int) -> Position |
     return max((position(rows[end - 1]) for rows, end in ends if end), default=None)
 
 
-def _token(tenant: Tenant, dataset: Dataset, row: Row, at: int) -> str:
+def _token(tenant: Tenant, of: Resource, row: Row, at: int) -> str:
     head = f"{stamp(at)}.{row.source_id}{row.number:08x}"
-    return head + _check(tenant, dataset, head, row.id)
+    return head + _check(tenant, of, head, row.id)
 
 
-def position(tenant: Tenant, dataset: Dataset, token: str) -> Position:
-    """Where a token says that the next page goes on; tokens that this dataset did not give out are refused."""
+def position(tenant: Tenant, of: Resource, token: str) -> Position:
+    """Where a token says that the next page goes on; tokens that were not given out for this are refused."""
     found = CONTINUATION.fullmatch(token)
     comments = tenant.comments.get(found["source"]) if found else None
     if found is None or comments is None or int(found["number"], 16) >= len(comments.ids):
         raise Refused("bad_continuation", continuation=token)
     last = comments.ids[int(found["number"], 16)]
-    if not compare_digest(_check(tenant, dataset, token[:-8], last), token[-8:]):
+    if not compare_digest(_check(tenant, of, token[:-8], last), token[-8:]):
         raise Refused("bad_continuation", continuation=token)
     return moment(found["stamp"]), found["source"], last
 
 
-def _check(tenant: Tenant, dataset: Dataset, head: str, comment_id: str) -> str:
-    return tenant.digest("continuation", dataset.id, head, comment_id, size=4)
+def _check(tenant: Tenant, of: Resource, head: str, comment_id: str) -> str:
+    return tenant.digest("continuation", of.id, head, comment_id, size=4)

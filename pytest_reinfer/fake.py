@@ -19,11 +19,13 @@ from pytest_reinfer import api, contract, faults, given, injection, labelling, p
 from pytest_reinfer.comments import POSITION, Row
 from pytest_reinfer.effects import Interrupted
 from pytest_reinfer.log import Log
+from pytest_reinfer.markup import without
 from pytest_reinfer.refusal import RouteNotBuilt
 from pytest_reinfer.stamps import stamp
 from pytest_reinfer.tenant import (
     EVERYWHERE,
     UNMARKED,
+    Bucket,
     Dataset,
     Lag,
     Project,
@@ -277,6 +279,15 @@ class FakeTenant:
             source = self._put_source(full_name, fields)
             self._fill(source, uploads)
             return source
+
+    def add_bucket(self, full_name: str, *, title: str = "") -> Bucket:
+        """Create a bucket `project/name`, and its project if need be, for sources to name as their `bucket_id`."""
+        __tracebackhide__ = True
+        with self._lock:
+            self._new_name("add_bucket", Bucket, full_name, "bucket_name")
+            given.check("add_bucket", "objects/common.json#/$defs/title", title)
+            self._project_of(full_name)
+            return self._state.put_bucket(full_name, {"title": title})
 
     def add_dataset(
         self,
@@ -601,6 +612,11 @@ class FakeTenant:
         return tuple(self._state.datasets.values())
 
     @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """The buckets, in order of creation."""
+        return tuple(self._state.buckets.values())
+
+    @property
     def users(self) -> tuple[User, ...]:
         """The users, in order of creation."""
         return tuple(self._state.users.values())
@@ -620,6 +636,11 @@ class FakeTenant:
         __tracebackhide__ = True
         return self._find(Dataset, full_name)
 
+    def bucket(self, full_name: str) -> Bucket:
+        """The bucket `project/name` as it is now; LookupError where there is none."""
+        __tracebackhide__ = True
+        return self._find(Bucket, full_name)
+
     def user(self, username: str) -> User:
         """The user of this name as it is now; LookupError where there is none."""
         __tracebackhide__ = True
@@ -628,7 +649,7 @@ class FakeTenant:
         return self._state.users[username]
 
     def comment(self, uid: str) -> JSON:
-        """The comment of this uid, as the API answers with it; LookupError where there is none."""
+        """The comment of this uid, as the API answers with all of it; LookupError where there is none."""
         __tracebackhide__ = True
         with self._lock:
             found: JSON = json.loads(self._row(uid).data)
@@ -660,7 +681,9 @@ class FakeTenant:
             rows = [row for source_id in found.source_ids for row in state.comments[source_id].rows.values()]
             rows.sort(key=POSITION[order_by])
             return [
-                json.loads(state.labelled.get((found.id, row.source_id), {}).get(row.id, UNMARKED) + row.data + b"}")
+                json.loads(
+                    state.labelled.get((found.id, row.source_id), {}).get(row.id, UNMARKED) + without(row.data) + b"}"
+                )
                 for row in rows
             ]
 
@@ -772,6 +795,7 @@ class FakeTenant:
             Project: self.projects,
             Source: self.sources,
             Dataset: self.datasets,
+            Bucket: self.buckets,
         }
         return tables[kind]
 
@@ -790,7 +814,7 @@ class FakeTenant:
             raise LookupError(f"The comment {uid!r} is in none of the sources of {found.full_name}.")
         return row
 
-    def _new_name(self, what: str, kind: type[Source | Dataset], full_name: str, pattern: str) -> None:
+    def _new_name(self, what: str, kind: type[Source | Dataset | Bucket], full_name: str, pattern: str) -> None:
         __tracebackhide__ = True
         owner, slash, name = full_name.partition("/")
         if not slash:

@@ -51,7 +51,7 @@ def assigns(start: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A project, source or dataset: the JSON that the API answers with, never changed in place."""
+    """A project, source, dataset or bucket: the JSON that the API answers with, never changed in place."""
 
     fields: Mapping[str, Any] = field(repr=False)
     data: bytes = field(init=False, repr=False, compare=False)  # the fields as they are sent
@@ -137,7 +137,7 @@ class Dataset(Resource):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Bucket(Resource):
-    """A bucket: where e-mails are kept."""
+    """A bucket: where raw e-mails wait for the sources that they feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +292,11 @@ class Tenant:
 
     def project_of(self, path: Mapping[str, str]) -> str | None:
         """The project that the parameters of a path lead to, by its name or by the id of what it holds."""
-        tables: Mapping[str, Mapping[str, Resource]] = {"dataset_id": self.datasets, "source_id": self.sources}
+        tables: Mapping[str, Mapping[str, Resource]] = {
+            "dataset_id": self.datasets,
+            "source_id": self.sources,
+            "bucket_id": self.buckets,
+        }
         for name, table in tables.items():
             if name in path:
                 found = table.get(path[name])
@@ -394,6 +398,33 @@ class Tenant:
             marked, said = self.labelled.pop(key, {}), self.remarks.pop(key, {})
             annotated = dict.fromkeys([*(name for name, start in marked.items() if assigns(start)), *said])
             self.flag_annotations([self.comments[key[1]].rows[name] for name in annotated])
+
+    def put_bucket(self, full_name: str, given: JSON) -> Bucket:
+        """Create a bucket from the fields of a valid request."""
+        owner, name = full_name.split("/")
+        at = stamp(self.tick())
+        title = {"title": given["title"]}
+        bucket = Bucket(
+            {"id": self.new_id(), "owner": owner, "name": name, **title, "created_at": at, "updated_at": at}
+        )
+        self.buckets[bucket.id] = bucket
+        self.names[Bucket, full_name] = bucket.id
+        return bucket
+
+    def change_bucket(self, bucket: Bucket, given: JSON) -> Bucket:
+        """Put the fields of a valid request in the place of the old ones; nothing given changes nothing."""
+        if not given:
+            return bucket
+        self.buckets[bucket.id] = new = Bucket({**bucket.fields, **given, "updated_at": stamp(self.tick())})
+        return new
+
+    def drop_bucket(self, bucket: Bucket) -> None:
+        """Delete a bucket, and let go of it the sources that it feeds."""
+        del self.buckets[bucket.id], self.names[Bucket, bucket.full_name]
+        for source in list(self.sources.values()):
+            if source.fields.get("bucket_id") == bucket.id:
+                left = {name: value for name, value in source.fields.items() if name != "bucket_id"}
+                self.sources[source.id] = Source(left)
 
     # -------------------------------------------------------------------------------------------- comments
 

@@ -223,6 +223,36 @@ class AttributeFilter(TypedDict):
     filter: AttributeFilterFilter
 
 
+class Bucket(TypedDict):
+    """A bucket, where raw e-mails wait for the sources that they feed. Answers may hold keys beyond these."""
+
+    id: str
+    """The identifier of a dataset, source, project or user: 16 lower-case hexadecimal digits, given out by the
+    platform.
+    """
+    owner: str
+    """The project that holds the bucket."""
+    name: str
+    """The name of a bucket within its project."""
+    title: str
+    """A heading of one line for people to read."""
+    created_at: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+    updated_at: str
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
+    """
+
+
+class BucketUpdate(TypedDict):
+    """What a caller changes of a bucket; what is absent stays."""
+
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+
+
 class CommentFilterTimestamp(TypedDict):
     """Only comments of this time, both ends included."""
 
@@ -303,6 +333,25 @@ class CommentFilter(TypedDict):
     """By entities; not evaluated by pytest-reinfer, which refuses it."""
     thread_properties: NotRequired[Any]
     """By properties of threads; not evaluated by pytest-reinfer, which refuses it."""
+
+
+class CommentToCreate(TypedDict):
+    """A comment as a caller creates it, where it is not to replace another one unseen."""
+
+    id: str
+    """The identifier of a comment within its source: printable ASCII without space and slash."""
+    timestamp: str
+    """A moment as a caller may write it in ISO 8601: a date alone or with a time, with or without seconds, fraction and
+    offset. Without an offset it is UTC.
+    """
+    messages: list[Message]
+    thread_id: NotRequired[str]
+    user_properties: NotRequired[UserProperties]
+    text_format: NotRequired[TextFormat]
+    """How the text of a comment's messages is written."""
+    attachments: NotRequired[list[Attachment]]
+    context: NotRequired[str]
+    """The `context` of the comment that is to be replaced."""
 
 
 # The family of models that a dataset is trained with.
@@ -490,6 +539,40 @@ class DatasetUpdate(TypedDict):
     """Internal; what it holds is not known."""
 
 
+class RawEmailHeaders(TypedDict):
+    """The headers, in exactly one of two forms."""
+
+    raw: NotRequired[str]
+    """One header a line, as they were sent."""
+    parsed: NotRequired[dict[str, str]]
+    """The value of each header."""
+
+
+class RawEmailBody(TypedDict):
+    """The plain text, the HTML, or both."""
+
+    plain: NotRequired[str]
+    html: NotRequired[str]
+    """At most 33554432 characters, which is more than a body of a request may have."""
+
+
+class RawEmail(TypedDict):
+    """An e-mail as it was sent: its headers, its text or HTML, and what was attached."""
+
+    headers: RawEmailHeaders
+    body: RawEmailBody
+    attachments: NotRequired[list[Attachment]]
+
+
+class EmailDocument(TypedDict):
+    """A raw e-mail, and what is said of it."""
+
+    raw_email: RawEmail
+    comment_id: NotRequired[str]
+    """The identifier of a comment within its source: printable ASCII without space and slash."""
+    user_properties: NotRequired[UserProperties]
+
+
 class Error(TypedDict):
     """The body of every refusal and failure."""
 
@@ -658,6 +741,15 @@ class ModelTag(TypedDict):
     """
     version: int
     """The number of a trained model."""
+
+
+class NewBucket(TypedDict):
+    """What a caller says of a bucket to be made."""
+
+    bucket_type: Literal["emails"]
+    """What the bucket holds."""
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
 
 
 class NewComment(TypedDict):
@@ -888,6 +980,31 @@ class SourceUpdate(TypedDict):
     email_transform_version: NotRequired[int]
 
 
+class Thread(TypedDict):
+    """The comments of a source that have one `thread_id`."""
+
+    thread_id: str
+    comments: list[str]
+    """The ids of its comments."""
+
+
+class ThreadProperties(TypedDict):
+    """Facts about the thread of a comment."""
+
+    duration: float | None
+    """Seconds from its first comment to its last; null where there is one alone."""
+    response_time: float | None
+    """Seconds from its first comment to the first one of another sender; null where there is none."""
+    first_sender: str | None
+    """Who sent its first message; null where nobody is named."""
+    num_messages: int
+    """The messages of its comments."""
+    num_participants: int
+    """The senders and recipients of its messages."""
+    thread_position: NotRequired[int]
+    """The how manieth comment of the thread this one is, from 1 on."""
+
+
 class User(TypedDict):
     """Somebody with a token, as the platform shows them. Answers may hold keys beyond these."""
 
@@ -1005,6 +1122,36 @@ class UpdateLabellingRequest(TypedDict):
     """Which state of the comment it is said about; ignored."""
 
 
+class SyncRawEmailsRequest(TypedDict):
+    """The body of a request to `sync_raw_emails`. The e-mails, and how they are to be read."""
+
+    documents: list[EmailDocument]
+    """The e-mails."""
+    transform_tag: NotRequired[str]
+    """Says how e-mails are read."""
+    include_comments: NotRequired[bool]
+    """Whether the comments come back."""
+    override_user_properties: NotRequired[list[str]]
+
+
+class CreateCommentsRequest(TypedDict):
+    """The body of a request to `create_comments`. One key, and the batch in it."""
+
+    comments: list[CommentToCreate]
+    """The comments, whole."""
+
+
+class CommentPage(TypedDict):
+    """The answer of `list_comments`. A page of a source's comments, by their timestamp."""
+
+    comments: list[Comment]
+    continuation: NotRequired[str]
+    """What leads to the next page, if there is one."""
+    thread_properties: NotRequired[list[ThreadProperties]]
+    """For each comment what is known of its thread, where it was asked for."""
+    status: Literal["ok"]
+
+
 class ExportPage(TypedDict):
     """The answer of `export_dataset`.
 
@@ -1028,6 +1175,8 @@ _STRATEGIES: dict[Any, Any] = {
     Attachment: lambda made: made.attachments(),
     AttributeFilter: lambda made: made.from_schema("objects/attribute_filter.json"),
     AttributeFilterFilter: lambda made: made.from_schema("objects/attribute_filter.json#/properties/filter"),
+    Bucket: lambda made: made.from_schema("objects/bucket.json"),
+    BucketUpdate: lambda made: made.from_schema("objects/bucket_update.json"),
     Comment: lambda made: made.comments(),
     CommentFilter: lambda made: made.from_schema("objects/comment_filter.json"),
     CommentFilterMessages: lambda made: made.from_schema("objects/comment_filter.json#/properties/messages"),
@@ -1047,6 +1196,9 @@ _STRATEGIES: dict[Any, Any] = {
         "objects/comment_filter.json#/properties/messages/properties/to"
     ),
     CommentFilterTimestamp: lambda made: made.from_schema("objects/comment_filter.json#/properties/timestamp"),
+    CommentPage: lambda made: made.from_schema("routes/list_comments.json#/properties/response"),
+    CommentToCreate: lambda made: made.from_schema("objects/comment_to_create.json"),
+    CreateCommentsRequest: lambda made: made.from_schema("routes/create_comments.json#/properties/body"),
     CreateDatasetRequest: lambda made: made.create_dataset_requests(),
     CreateSourceRequest: lambda made: made.create_source_requests(),
     Dataset: lambda made: made.datasets(),
@@ -1054,6 +1206,7 @@ _STRATEGIES: dict[Any, Any] = {
     DatasetLabelDef: lambda made: made.from_schema("objects/dataset.json#/properties/label_defs/items"),
     DatasetLabelGroup: lambda made: made.from_schema("objects/dataset.json#/properties/label_groups/items"),
     DatasetUpdate: lambda made: made.from_schema("objects/dataset_update.json"),
+    EmailDocument: lambda made: made.from_schema("objects/email_document.json"),
     Entity: lambda made: made.from_schema("objects/entity.json"),
     EntityDef: lambda made: made.from_schema("objects/entity_def.json"),
     EntityDefRules: lambda made: made.from_schema("objects/entity_def.json#/properties/rules"),
@@ -1077,6 +1230,7 @@ _STRATEGIES: dict[Any, Any] = {
     ModelTag: lambda made: made.model_tags(),
     MoonForm: lambda made: made.from_schema("objects/moon_form.json"),
     MoonFormField: lambda made: made.from_schema("objects/label_def.json#/properties/moon_form/items"),
+    NewBucket: lambda made: made.from_schema("objects/new_bucket.json"),
     NewComment: lambda made: made.comments(form="upload"),
     NewDataset: lambda made: made.from_schema("objects/new_dataset.json"),
     NewLabelling: lambda made: made.from_schema("objects/new_labelling.json"),
@@ -1089,11 +1243,17 @@ _STRATEGIES: dict[Any, Any] = {
     Pretrained: lambda made: made.from_schema("objects/label_def.json#/properties/pretrained"),
     Project: lambda made: made.from_schema("objects/project.json"),
     ProjectUpdate: lambda made: made.from_schema("objects/project_update.json"),
+    RawEmail: lambda made: made.from_schema("objects/raw_email.json"),
+    RawEmailBody: lambda made: made.from_schema("objects/raw_email.json#/properties/body"),
+    RawEmailHeaders: lambda made: made.from_schema("objects/raw_email.json#/properties/headers"),
     Source: lambda made: made.sources(),
     SourceUpdate: lambda made: made.from_schema("objects/source_update.json"),
     Subject: lambda made: made.from_schema("objects/message.json#/properties/subject"),
+    SyncRawEmailsRequest: lambda made: made.from_schema("routes/sync_raw_emails.json#/properties/body"),
     SyncRequest: lambda made: made.sync_requests(),
     Text: lambda made: made.from_schema("objects/text.json"),
+    Thread: lambda made: made.from_schema("objects/thread.json"),
+    ThreadProperties: lambda made: made.from_schema("objects/thread_properties.json"),
     UpdateDatasetRequest: lambda made: made.update_dataset_requests(),
     UpdateLabellingRequest: lambda made: made.update_labelling_requests(),
     UpdateLabellingRequestEntities: lambda made: made.from_schema(

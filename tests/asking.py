@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 LISTS = {
     "list_datasets": "datasets",
     "list_sources": "sources",
+    "list_buckets": "buckets",
 }  # what refuses nobody, and shows to each what they may see, under this key
 MEMBERS = ("get_project",)  # what asks for no permission of its own, but for any in the project
 
 # What a route is asked, where it is not about what `arrange` makes, or not by the example of its schema.
 PATHS: Mapping[str, Mapping[str, str]] = {
     "create_dataset": {"dataset_name": "new"},
+    "create_bucket": {"bucket_name": "new"},
     "create_project": {"project": "new"},
     "create_source": {"source_name": "new"},
     "delete_label_group": {"label_group": "Tone"},
 }
 QUERIES: Mapping[str, str] = {
+    "delete_comments": "id=gone",
     "delete_project": "force=true",
     "get_labellings": "source_id={source_id}",
     "get_label": "label_name=Polite",
@@ -50,6 +53,7 @@ def arrange(tenant: FakeTenant) -> None:
     groups = [{"name": "default"}, {"name": "Tone", "label_defs": [{"name": "Polite"}]}]
     tenant.add_dataset("acme/support", comments=3, label_groups=groups)
     tenant.add_user("bob", permissions=[])
+    tenant.add_bucket("acme/mails")
 
 
 def asked(route: Route, tenant: FakeTenant) -> Asked:
@@ -64,6 +68,9 @@ def asked(route: Route, tenant: FakeTenant) -> Asked:
         "user_id": tenant.user("bob").id,
         "comment_uid": tenant.comments(source)[0]["uid"],
         "label_group": "Tone" if "label_name" in QUERIES.get(route.name, "") else "default",
+        "comment_id": tenant.comments(source)[0]["id"],
+        "bucket_name": "mails",
+        "bucket_id": tenant.bucket("acme/mails").id,
     }
     path = route.path.format_map(names | dict(PATHS.get(route.name, {})))
     query = QUERIES.get(route.name, "").format_map(names)

@@ -34,7 +34,10 @@ CONSTRAINTS = {
 ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly"}
 OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
-OF_API = {"x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-behaviour"}
+OF_API = {
+    *("x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-no-charge"),
+    "x-behaviour",
+}
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 
 DOCUMENTED_DATASET = {
@@ -108,7 +111,7 @@ def evidence_given(name: str) -> Iterator[tuple[str, str]]:
             yield from ((f"/{table}/{key}", entry["evidence"]) for key, entry in api[table].items())
         yield from ((server["url"], server["evidence"]) for server in api["x-servers"])
         yield from api["x-unbuilt"].items()
-        yield "/x-max-body", api["x-max-body"]["evidence"]
+        yield from ((f"/{key}", api[key]["evidence"]) for key in ("x-max-body", "x-no-charge"))
 
 
 def implied(permission: str, *above: str) -> Iterator[str]:

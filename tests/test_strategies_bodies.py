@@ -36,7 +36,7 @@ def ready(route: str) -> FakeTenant:
 
 
 def sent(tenant: FakeTenant, route: str, body: Any) -> Answer:
-    method, path = ROUTES[route]
+    method, path = (ROUTES | MORE)[route]
     return ask(
         tenant, method, path.format(uid=tenant.comments("acme/support")[0]["uid"]) if "{" in path else path, body
     )
@@ -75,7 +75,14 @@ def test_every_drawn_request_is_taken_by_any_tenant(route: str) -> None:
     is_taken()
 
 
-@pytest.mark.parametrize("route", ROUTES)
+MORE = {
+    "create_comments": ("PUT", "/api/_private/sources/acme/support/comments"),
+    "sync_raw_emails": ("POST", "/api/v1/sources/acme/support/sync-raw-emails"),
+    "create_bucket": ("PUT", "/api/_private/buckets/acme/mails"),
+}
+
+
+@pytest.mark.parametrize("route", [*ROUTES, *MORE])
 def test_every_violation_is_refused_as_it_announces_by_the_schema_and_by_the_fake(route: str) -> None:
     tenant = ready(route)
     before, rules = everything(tenant), set()
@@ -97,6 +104,9 @@ def test_every_violation_is_refused_as_it_announces_by_the_schema_and_by_the_fak
         "export_dataset": 18,
         "sync_comments": 45,
         "update_labelling": 35,
+        "create_comments": 45,
+        "sync_raw_emails": 25,
+        "create_bucket": 6,
     }
     assert len(rules) > least.get(route, 15)
 

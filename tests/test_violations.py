@@ -135,7 +135,8 @@ def put(monkeypatch: pytest.MonkeyPatch, name: str, schema: dict[str, Any]) -> s
 @pytest.mark.parametrize("ref", EVERY_REF)
 def test_the_simplest_value_fits_and_every_rule_of_every_schema_is_broken(ref: str) -> None:
     assert errors(ref, simplest(ref)) == []
-    broken = {(re.sub(r"(?<=:)\w+'\]", "']", place), rule) for place, rule, *_ in violations(ref)}
+    places = ((re.sub(r"(?<=\.parsed)\.a", "['']", place), rule) for place, rule, *_ in violations(ref))  # any key
+    broken = {(re.sub(r"(?<=:)\w+'\]", "']", place), rule) for place, rule in places}
     assert broken == set(stated(ref))
 
 

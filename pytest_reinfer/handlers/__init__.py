@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.handlers import comments, datasets, labellings, labels, projects, queries, sources, users
+from pytest_reinfer.handlers import (
+    buckets,
+    comments,
+    datasets,
+    labellings,
+    labels,
+    projects,
+    queries,
+    sources,
+    users,
+)
 from pytest_reinfer.handlers.call import Call
 
 if TYPE_CHECKING:
@@ -66,5 +76,18 @@ HANDLERS: Final[Mapping[str, Callable[[Call], JSON]]] = {
         queries.dataset_statistics,
         queries.dataset_summary,
         queries.source_statistics,
+        comments.sync_raw_emails,
+        comments.create_comments,
+        comments.get_comment,
+        comments.list_comments,
+        comments.delete_comments,
+        comments.list_threads,
+        buckets.list_buckets,
+        buckets.list_project_buckets,
+        buckets.get_bucket,
+        buckets.get_bucket_by_id,
+        buckets.create_bucket,
+        buckets.update_bucket,
+        buckets.delete_bucket_by_id,
     )
 }

@@ -256,6 +256,7 @@ def invalid(route: str) -> SearchStrategy[Invalid]:
         "export_dataset": export_requests,
         "update_labelling": update_labelling_requests,
         "sync_comments": lambda: sync_requests().filter(lambda body: len(body["comments"]) <= FEW),
+        "create_comments": lambda: sync_requests().filter(lambda body: len(body["comments"]) <= FEW),
     }
     valid = requests[route]() if route in requests else strategy(route, part_of(ref))
     rules: dict[tuple[str, str], list[Violation]] = {}
