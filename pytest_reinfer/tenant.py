@@ -137,7 +137,7 @@ class Dataset(Resource):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Bucket(Resource):
-    """A bucket: where e-mails are kept."""
+    """A bucket: where raw e-mails wait for the sources that they feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +390,14 @@ class Tenant:
             self.own.discard(key)
             marked, table = self.labelled.pop(key), self.comments[key[1]]
             self.flag_annotations([table.rows[name] for name, start in marked.items() if assigns(start)])
+
+    def drop_bucket(self, bucket: Bucket) -> None:
+        """Delete a bucket, and let go of it the sources that it feeds."""
+        del self.buckets[bucket.id], self.names[Bucket, bucket.full_name]
+        for source in list(self.sources.values()):
+            if source.fields.get("bucket_id") == bucket.id:
+                left = {name: value for name, value in source.fields.items() if name != "bucket_id"}
+                self.sources[source.id] = Source(left)
 
     # -------------------------------------------------------------------------------------------- comments
 
