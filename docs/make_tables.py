@@ -22,7 +22,7 @@ def tables() -> str:
         schema = schemas[route.name]
         codes = sorted({contract.error(name).status for name in schema["x-errors"]})
         evidence = kind(schema["x-evidence"]["x-route"])
-        lines.append(f"| `{route}` | {route.permission} | {', '.join(map(str, codes))} | {evidence} |")
+        lines.append(f"| `{route}` | {route.permission or 'none'} | {', '.join(map(str, codes))} | {evidence} |")
     lines += ["", "### Rules of every route", "", "| rule | evidence |", "|---|---|"]
     lines += rules(contract.convention("x-behaviour"))
     for route in built:

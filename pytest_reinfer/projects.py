@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract, people
 from pytest_reinfer.stamps import stamp
-from pytest_reinfer.tenant import EVERYWHERE, Bucket, Project
+from pytest_reinfer.tenant import EVERYWHERE, Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,10 +54,7 @@ def drop(tenant: Tenant, project: Project) -> None:
     for source in _children(tenant, project)["sources"]:
         tenant.drop_source(tenant.sources[source.id])
     for bucket in _children(tenant, project)["buckets"]:
-        for fed in [each for each in tenant.sources.values() if each.fields.get("bucket_id") == bucket.id]:
-            tenant.change_source(fed, {"bucket_id": None})
-        del tenant.buckets[bucket.id]
-        tenant.names.pop((Bucket, bucket.full_name), None)
+        tenant.drop_bucket(tenant.buckets[bucket.id])
     for user in list(tenant.users.values()):
         named, permissions = (
             {name: granted for name, granted in table.items() if name != project.name}

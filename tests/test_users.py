@@ -231,14 +231,14 @@ def test_a_user_without_a_name_or_an_address_is_400(refused: Send, missing: str)
 
 def test_an_update_replaces_what_is_given_and_keeps_the_rest(tenant: FakeTenant, send: Send) -> None:
     tenant.add_project("other")
-    tenant.add_user("ann", permissions={"acme": ["View labels"], EVERYWHERE: ["Projects admin", "View sources"]})
+    tenant.add_user("ann", permissions={"acme": ["View labels"], EVERYWHERE: ["Projects admin", "Sources admin"]})
 
     def updated(**given: Any) -> Any:
         said = send("POST", at(tenant), {"user": given}).json["user"]
         assert send("GET", "/auth/user", user=tenant.user("ann")).json["user"] == said
         return said["organisation_permissions"], said["global_permissions"]
 
-    before = {"acme": ["sources-read", "voc-readonly"], "other": ["sources-read"]}
+    before = {"acme": ["sources-admin", "voc-readonly"], "other": ["sources-admin"]}
     assert updated() == (before, ["projects-admin"])
     assert updated(global_permissions=["tenant-users-read"]) == (before, ["tenant-users-read"])
     assert updated(organisation_permissions={"other": ["voc"]}) == ({"other": ["voc"]}, ["tenant-users-read"])
