@@ -333,7 +333,7 @@ def _say_again(
             there = {name: about for name, about in labelling.items() if name in groups(after)}
             if group in there:
                 there[group] = {**there[group], **{key: changed(there[group][key], names) for key in LISTS}}
-            if there != labelling or groups(before) != groups(after):
+            if there != labelling:
                 put_labelling(tenant, after, row, there)
             if any(label["name"] in gone for label in predicted):
                 tenant.put_labels(after, row, predicted=changed(predicted, gone))

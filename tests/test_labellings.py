@@ -115,6 +115,15 @@ def test_one_label_may_stand_in_two_groups(tenant: FakeTenant, uid: str) -> None
     assert assigned(tenant, uid) == [angry]
 
 
+def test_each_of_three_groups_has_its_own_labels(tenant: FakeTenant, uid: str) -> None:
+    names = ["default", "Tone", "Mood"]
+    tenant.add_dataset("acme/three", sources=["acme/mail"], label_groups=[{"name": name} for name in names])
+    given = {"default": ["a", "b", "c"], "Tone": ["d"], "Mood": ["e", "f"]}
+    for name in reversed(names):
+        tenant.annotate("acme/three", uid, given[name], group=name)
+    assert {name: said(tenant, uid, name, "acme/three")[0] for name in names} == given
+
+
 def test_new_names_become_labels_of_their_group(tenant: FakeTenant, uid: str) -> None:
     stamp = tenant.dataset("acme/support").fields["last_modified"]
     say(tenant, uid, labelling=[group(assigned=[BAD]), group("Tone", dismissed=[{**BAD, "name": "Rude"}])])

@@ -116,6 +116,16 @@ def test_a_deleted_label_is_taken_from_comments(tenant: FakeTenant, send: Send, 
     assert told(tenant, uid)["default"][0] == ["Claim"]
 
 
+def test_a_label_that_is_dismissed_alone_follows_and_goes(tenant: FakeTenant, send: Send, uid: str) -> None:
+    other = f"{uid[:-1]}b"
+    tenant.annotate("acme/support", other, [], dismissed=["Claim > New"])
+    send("POST", f"{DEFAULT}?label_name=Claim%20%3E%20New", {"label": {"name": "Case"}})
+    assert told(tenant, other)["default"] == ([], ["Case"], [])
+    send("DELETE", f"{DEFAULT}?label_name=Case")
+    assert told(tenant, other)["default"] == ([], [], [])
+    assert tenant.comment(other)["has_annotations"] is False
+
+
 def test_a_label_of_another_dataset_stays(tenant: FakeTenant, send: Send, uid: str) -> None:
     tenant.add_dataset("acme/other", sources=["acme/support"], labels=["Claim"])
     tenant.annotate("acme/other", uid, ["Claim"])
