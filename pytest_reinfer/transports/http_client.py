@@ -34,7 +34,7 @@ class DeferredSocket:
         """
         self._locate = locate
         self._connect = connect
-        self._timeout = timeout
+        self._connecting = self._timeout = timeout
         self._coming = _Coming()
         self._real: socket.socket | None = None
         self._leads: PlayedSocket | socket.socket | None = None  # where the last whole request has led
@@ -70,7 +70,7 @@ class DeferredSocket:
             return None
         trouble = answer if isinstance(answer, Trouble) else Trouble(response=answer)
         if trouble.end in UNREACHED:
-            raise unreached(trouble, self._timeout)
+            raise unreached(trouble, self._connecting)
         played = PlayedSocket(trouble)
         played.settimeout(self._timeout)
         return played

@@ -153,5 +153,5 @@ def _hanging(trouble: Trouble) -> str:
     )
     return (
         f"The client waits for ever: {came} came, and then nothing more, and it has set no read timeout.\n"
-        "Give the request one, such as `timeout=30` with `requests`: on a network it would hang here too."
+        "Give it one, such as `timeout=30`: on a network it would hang here too."
     )
