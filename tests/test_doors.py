@@ -7,6 +7,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -38,7 +39,9 @@ def by_requests(method: str, url: str, headers: dict[str, str], body: bytes) -> 
 
 
 def by_urllib3(method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
-    with urllib3.PoolManager(retries=urllib3.Retry(connect=0, read=0, redirect=5), timeout=5) as pools:
+    with urllib3.PoolManager(
+        retries=urllib3.Retry(connect=0, read=0, redirect=5, respect_retry_after_header=False), timeout=5
+    ) as pools:
         response = pools.request(method, url, headers=headers, body=body)
     return Answer(response.status, dict(response.headers), response.data)
 
@@ -163,11 +166,13 @@ def test_all_clients_are_logged_alike(canary: FakeTenant) -> None:
 
 @pytest.mark.parametrize("place", ["", "/deep/path"])
 def test_names_of_headers_reach_the_tenant_in_lower_case(call: Call, place: str) -> None:
-    seen: list[Any] = []
-    with (
-        FakeTenant(f"https://tenant.example{place}") as tenant,
-        mock.patch.object(FakeTenant, "answer", lambda _, request: seen.append(request) or OK),
-    ):
+    seen: list[Request] = []
+
+    def answer(_: FakeTenant, request: Request) -> Response:
+        seen.append(request)
+        return OK
+
+    with FakeTenant(f"https://tenant.example{place}") as tenant, mock.patch.object(FakeTenant, "answer", answer):
         call("POST", f"{tenant.url}/x", {"X-Mixed-Case": "Value"}, b"12")
     (request,) = seen
     assert (request.path, request.headers["x-mixed-case"], request.body) == ("/x", "Value", b"12")
@@ -248,3 +253,104 @@ def test_another_url_at_a_tenants_host_is_stopped_by_the_guard(call: Call) -> No
             call("GET", "https://tenant.example/elsewhere", {}, b"")
         with pytest.raises(AssertionError, match=r"reach tenant\.example"):
             tenant.check()
+
+
+# ------------------------------------------------------------------------------------------------------- by pytest
+
+SESSION = "[pytest]\nfilterwarnings = error\naddopts = -p pytest_reinfer.plugin -p no:cacheprovider --strict-markers"
+
+
+@pytest.fixture
+def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A session of a user who has this plugin alone, and the clients of this file."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.syspathinsert(Path(__file__).parent)
+    pytester.makeini(SESSION)
+    return pytester
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_thread_that_outlives_its_test_is_stopped_by_the_guard(client: str, session: pytest.Pytester) -> None:
+    session.makepyfile(
+        f"""
+import threading
+import pytest
+from test_doors import CLIENTS
+from pytest_reinfer.transports.guard import ReachedForTenant
+
+CALL, OVER, REACHED = CLIENTS[{client!r}], threading.Event(), []
+
+def work(url):
+    CALL("GET", url, {{}}, b"")
+    OVER.wait()
+    try:
+        CALL("GET", url, {{}}, b"")
+    except ReachedForTenant as reached:
+        REACHED.append(reached)
+
+def test_it(reinfer):
+    global thread
+    thread = threading.Thread(target=work, args=(reinfer.url + "/api/v1/datasets",))
+    thread.start()
+    while not len(reinfer.requests):
+        assert thread.is_alive()
+
+def test_later():
+    OVER.set()
+    thread.join()
+    assert len(REACHED) == 1
+"""
+    )
+    result = session.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(passed=1, failed=1)  # the test that it was stopped in, by what the guard tells
+    result.stdout.fnmatch_lines(["*was about to reach acme.reinfer.io, where real tenants live."])
+
+
+def test_a_client_that_nobody_has_a_door_for_is_stopped_by_the_guard(session: pytest.Pytester) -> None:
+    session.makepyfile(
+        """
+import socket
+from urllib.parse import urlsplit
+
+def test_it(reinfer):
+    try:
+        socket.create_connection((urlsplit(reinfer.url).hostname, 443), timeout=5)
+    except RuntimeError:
+        pass
+"""
+    )
+    result = session.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    doors = "(it has them for `requests`, `urllib3`, `httpx`, `httpx2`, `http.client` and `urllib.request`)"
+    result.stdout.fnmatch_lines([f"*{doors}."])
+
+
+def test_a_client_may_be_imported_by_the_test_and_none_is_that_is_not(session: pytest.Pytester) -> None:
+    session.makepyfile(
+        """
+import asyncio
+import sys
+import requests
+
+CLIENTS = ("httpx", "httpcore", "httpx2", "httpcore2", "h11", "anyio", "aiohttp", "respx")
+
+def test_only_requests(reinfer):
+    assert requests.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers).ok
+    assert not [name for name in CLIENTS if name in sys.modules]
+
+def test_imported_here(reinfer):
+    import httpx
+    import httpx2
+    url = reinfer.url + "/api/v1/datasets"
+    for package in (httpx, httpx2):
+        async def call():
+            async with package.AsyncClient() as client:
+                return await client.get(url, headers=reinfer.headers)
+        assert package.get(url, headers=reinfer.headers).status_code == asyncio.run(call()).status_code == 200
+
+def test_imported_before(reinfer):
+    import httpx
+    assert httpx.get(reinfer.url + "/api/v1/datasets", headers=reinfer.headers).status_code == 200
+"""
+    )
+    session.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=3)

@@ -24,7 +24,7 @@ LAYERS = [
     ["handlers.comments", "handlers.datasets"],
     ["handlers"],
     ["api"],
-    ["transports", "transports.guard", "transports.sockets"],
+    ["transports", "transports.guard", "transports.sockets", "transports.respx"],
     ["transports.urllib3", "transports.httpx", "transports.http_client"],
     ["transports.requests", "transports.arrivals"],
     ["transports.switchboard"],

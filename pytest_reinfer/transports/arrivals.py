@@ -32,9 +32,16 @@ def _of_httpx2(locate: Locate) -> list[Replaced]:
     return httpx.doors(locate, "httpx2")
 
 
+def _of_respx(locate: Locate) -> list[Replaced]:
+    from pytest_reinfer.transports import respx  # noqa: PLC0415
+
+    return respx.doors(locate)
+
+
 DOORS: Final[dict[str, Callable[[Locate], list[Replaced]]]] = {  # by the package of the client
     "httpx": _of_httpx,
     "httpx2": _of_httpx2,
+    "respx": _of_respx,
 }
 
 
@@ -104,7 +111,7 @@ class Arrivals:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _Telling(spec.loader, self.arrived)
+                    spec.loader = _Telling(spec.loader)
                 return spec
         return None
 
@@ -112,10 +119,9 @@ class Arrivals:
 class _Telling(Loader):
     """The loader of a package, which tells when it has loaded it; to whoever asks for more it is the loader itself."""
 
-    def __init__(self, loader: Any, tell: Callable[[str, ModuleType], None]) -> None:
+    def __init__(self, loader: Any) -> None:
         super().__init__()
         self._loader = loader
-        self._tell = tell
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """What to load it into."""
@@ -128,7 +134,9 @@ class _Telling(Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        self._tell(module.__name__, sys.modules[module.__name__])
+        for finder in tuple(sys.meta_path):  # also those that came while it was being loaded
+            if isinstance(finder, Arrivals):
+                finder.arrived(module.__name__, sys.modules[module.__name__])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

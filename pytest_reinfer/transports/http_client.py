@@ -140,7 +140,10 @@ def _connect(locate: Locate, serves: Serves, scheme: str) -> Callable[[Link], Ca
                 return
 
             def really() -> socket.socket:
-                link.previous(conn)
+                if link.open:
+                    link.previous(conn)
+                else:  # a tenant that was opened later may be there
+                    conn.connect()
                 real: socket.socket = conn.sock
                 conn.sock = deferred
                 return real

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer.patching import Link, Replaced
+from pytest_reinfer.transports import respx
 from pytest_reinfer.transports.sockets import PlayedSocket, asked, unreached
 from pytest_reinfer.wire import UNREACHED, Request, Response, Trouble
 
@@ -224,6 +225,8 @@ def _handle_request(locate: Locate, client: Any) -> Callable[[Link], Callable[..
             if place is None:
                 return link.previous(transport, request)
             body = b"".join(request.stream)
+            if respx.started() and respx.has_stub(again := _again(client, request, body)):
+                return link.previous(transport, again)
             at_tenant = _request(request, place, body)
             answer = asked(place, at_tenant)
             if isinstance(answer, Response):
@@ -245,6 +248,8 @@ def _handle_async_request(locate: Locate, client: Any) -> Callable[[Link], Calla
             if place is None:
                 return await link.previous(transport, request)
             body = b"".join([part async for part in request.stream])
+            if respx.started() and respx.has_stub(again := _again(client, request, body)):
+                return await link.previous(transport, again)
             at_tenant = _request(request, place, body)
             answer = asked(place, at_tenant)
             if isinstance(answer, Response):
@@ -275,7 +280,12 @@ def _again(client: Any, request: Any, body: bytes) -> Any:
 def doors(locate: Locate, package: str = "httpx") -> list[Replaced]:
     """What leads the client of a package that is imported, while it is open, to the places that `locate` finds."""
     client: Any = sys.modules[package]
+    ways = (
+        ("HTTPTransport", "handle_request", _handle_request),
+        ("AsyncHTTPTransport", "handle_async_request", _handle_async_request),
+    )
     return [
-        Replaced(client.HTTPTransport, "handle_request", _handle_request(locate, client)),
-        Replaced(client.AsyncHTTPTransport, "handle_async_request", _handle_async_request(locate, client)),
+        Replaced(getattr(client, kind), name, make(locate, client))
+        for kind, name, make in ways
+        if hasattr(client, kind)  # who stubs the whole package may have left it out
     ]
