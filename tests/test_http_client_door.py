@@ -157,14 +157,27 @@ def test_a_host_that_no_tenant_serves_is_left_alone(tenant: FakeTenant) -> None:
         connected(url).connect()
 
 
-def test_a_tunnel_is_left_to_the_proxy(tenant: FakeTenant) -> None:
+def test_a_tunnel_to_a_tenant_is_not_made_and_others_are_left_to_the_proxy(tenant: FakeTenant) -> None:
     with serving(lambda _: Response(404, {}, b"")) as url:
-        conn = connected(url, timeout=5)
+        conn = http.client.HTTPSConnection(urlsplit(url).netloc, timeout=5)
         conn.set_tunnel(urlsplit(tenant.url).netloc)
+        assert json.loads(asked(conn, DATASETS, headers=tenant.headers))["status"] == "ok"
+        conn.close()
+        conn = http.client.HTTPSConnection(urlsplit(url).netloc, timeout=5)
+        conn.set_tunnel("other.example")
         with pytest.raises(OSError, match="404"):
             conn.request("GET", "/")
         conn.close()
-    assert len(tenant.requests) == 0
+    assert len(tenant.requests) == 1
+
+
+def test_a_proxy_of_the_environment_is_not_asked(tenant: FakeTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    request = urllib.request.Request(tenant.url + DATASETS, headers=tenant.headers)
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)["status"] == "ok"
 
 
 def test_after_a_failure_a_connection_is_good_again(tenant: FakeTenant) -> None:

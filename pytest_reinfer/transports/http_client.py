@@ -132,10 +132,12 @@ def _connect(locate: Locate, serves: Serves, scheme: str) -> Callable[[Link], Ca
 
     def make(link: Link) -> Callable[..., Any]:
         def connect(conn: Any) -> None:
-            # HTTPS does what HTTP does first, and through a tunnel the host is another
-            inner = scheme == "http" and isinstance(conn, http.client.HTTPSConnection)
-            base = f"{scheme}://{f'[{conn.host}]' if ':' in conn.host else conn.host}:{conn.port}"
-            if inner or conn._tunnel_host or not link.open or not serves(base):  # noqa: SLF001
+            inner = scheme == "http" and isinstance(conn, http.client.HTTPSConnection)  # which HTTPS does first
+            host, port = conn.host, conn.port
+            if conn._tunnel_host:  # noqa: SLF001 -- no other way to know where a proxy is asked to lead to
+                host, port = conn._tunnel_host, conn._tunnel_port  # noqa: SLF001
+            base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+            if inner or not link.open or not serves(base):
                 link.previous(conn)
                 return
 
