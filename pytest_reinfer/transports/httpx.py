@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import contextmanager
 from copy import copy
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -31,7 +32,16 @@ CORES: Final = {"httpx": "httpcore", "httpx2": "httpcore2"}  # the packages that
 
 
 def _request(request: Any, place: Place, body: bytes) -> Request:
-    return Request(request.method, place.path, place.query, dict(request.headers.items()), body)
+    raw = request.headers.raw
+    headers = {_lower(name): value.decode("latin-1") for name, value in raw}
+    if len(headers) != len(raw):  # those of one name are one
+        headers = dict(request.headers.items())
+    return Request(request.method, place.path, place.query, headers, body)
+
+
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 def _response(client: Any, request: Request, answer: Response) -> Any:
@@ -44,6 +54,7 @@ def _response(client: Any, request: Request, answer: Response) -> Any:
     )
 
 
+@lru_cache(maxsize=64)
 def _reason(status: int) -> bytes:
     return http.client.responses.get(status, "").encode("ascii")
 
