@@ -138,7 +138,7 @@ SENDERS = {
 }
 
 
-@pytest.fixture(params=SENDERS.values(), ids=SENDERS.keys())
+@pytest.fixture(params=list(SENDERS.values()), ids=list(SENDERS))
 def send(request: pytest.FixtureRequest, tenant: FakeTenant) -> Callable[..., Answer]:
     """Send to the tenant as its administrator or `user`: `json` as a value, or `body` in bytes."""
 
