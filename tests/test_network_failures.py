@@ -392,6 +392,19 @@ def test_a_client_without_a_timeout_is_told_by_the_system_that_nobody_is_there()
     assert str(error.value.__context__) == "[Errno 110] Connection timed out"
 
 
+@pytest.mark.parametrize("package", [httpx, httpx2])
+def test_a_client_that_awaits_is_told_that_all_attempts_have_failed(package: Any) -> None:
+    async def call(url: str) -> None:
+        async with package.AsyncClient(timeout=None, verify=trusting_the_usual()) as client:
+            await client.get(url)
+
+    with (
+        loopback.in_process(first(Trouble("connect_timeout"))) as url,
+        pytest.raises(package.ConnectError, match="All connection attempts failed"),
+    ):
+        asyncio.run(call(url))
+
+
 @pytest.mark.parametrize("kind", ["silence", "silence in the body"])
 @pytest.mark.parametrize(
     "client", ["requests", "stream", "urllib3", "Retry", "httpx", "httpx2", "httpx async", "urllib.request"]
