@@ -11,6 +11,7 @@ TABLES = {
     "1a": "small_call",
     "1b": "export_page",
     "1c": "growth",
+    "1d": "httpx_call",
     "1e": "kept_memory",
     "2b": "validation",
     "3": "strategies",

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pytest_reinfer.faults import Plan
     from pytest_reinfer.injection import Injection
     from pytest_reinfer.log import LoggedRequest
-    from pytest_reinfer.patching import Replaced
+    from pytest_reinfer.transports.switchboard import Door
     from pytest_reinfer.wire import JSON, Exchange, Request, Response
 
     Found = TypeVar("Found")
@@ -98,7 +98,7 @@ class FakeTenant:
         self._lock = threading.RLock()
         self._state = _fresh(seed, self.url).fork()
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
-        self._doors: list[Replaced] = []
+        self._doors: list[Door] = []
         self._led = ExitStack()
         self._injections: tuple[Injection, ...] = ()
         self._injected = 0  # so many plans were ever in force: each has draws of its own
@@ -114,12 +114,13 @@ class FakeTenant:
     # --------------------------------------------------------------------------------------- reaching it
 
     def __enter__(self) -> Self:
-        from pytest_reinfer.transports import guard, requests  # noqa: PLC0415 -- costs 80 ms, and not every tenant opens
+        from pytest_reinfer.transports import guard, switchboard  # noqa: PLC0415 -- 80 ms, and not every tenant opens
 
         if self._doors:
             raise RuntimeError(f"{self!r} is open already.")
-        doors = [guard.guard(self.url, self._unexpected.stop), *requests.doors(self.locate)]
-        self._doors = [door.open() for door in doors]
+        self._doors = [guard.guard(self.url, self._unexpected.stop), *switchboard.doors(self)]
+        for door in self._doors:
+            door.open()
         clock = sys.modules.get("pytest_reinfer.clock")
         if clock is not None and clock.leading():  # what sleeps by another tenant's clock sleeps by this one's too
             self._led.enter_context(self.clock.lead())
@@ -174,6 +175,13 @@ class FakeTenant:
         if (scheme, host) != self._place[:2] or not f"{path}/".startswith(f"{self._place[2]}/"):
             return None
         return Place(self.answer, path[len(self._place[2]) :] or "/", urlsplit(url).query)
+
+    def serves(self, origin: str) -> bool:
+        """Whether it has URLs at a scheme, host and port, such as `https://acme.example:443`."""
+        try:
+            return _place(origin)[:2] == self._place[:2]
+        except ValueError:
+            return False
 
     def answer(self, request: Request) -> Response:
         """Answer one request; whatever reaches the tenant comes through here.

@@ -183,7 +183,9 @@ class Session:
 
     @pytest.fixture
     def reinfer(self) -> Iterator[FakeTenant]:
-        """A fresh fake re:infer tenant: what this test sends to `reinfer.url` by `requests` is answered in-process.
+        """A fresh fake re:infer tenant: what this test sends to `reinfer.url` is answered in-process.
+
+        By `requests`, `urllib3`, `httpx`, `httpx2`, `http.client` and `urllib.request`; other clients are stopped.
 
         `REINFER_ENDPOINT` and `REINFER_TOKEN` are set to its `url` and `token` until the test has ended. What every
         tenant starts with can be told by the hook `pytest_reinfer_setup`, in a conftest.py.

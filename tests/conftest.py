@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import json
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+import httpx
+import httpx2
 import pytest
 import requests
 import urllib3
@@ -84,7 +90,55 @@ def _through_urllib3(tenant: FakeTenant, method: str, path: str, headers: dict[s
     return Answer(response.status, dict(response.headers), response.data)
 
 
-@pytest.fixture(params=[_through_requests, _through_urllib3, _directly], ids=["requests", "urllib3", "direct"])
+def _through_httpx(tenant: FakeTenant, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    with httpx.Client(verify=_untrusting()) as client:
+        response = client.request(method, tenant.url + path, headers=_octets(headers), content=body)
+    return Answer(response.status_code, _texts(response.headers.raw), response.content)
+
+
+def _through_httpx2(tenant: FakeTenant, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def call() -> httpx2.Response:
+        async with httpx2.AsyncClient(verify=_untrusting()) as client:
+            return await client.request(method, tenant.url + path, headers=_octets(headers), content=body)
+
+    response = asyncio.run(call())
+    return Answer(response.status_code, _texts(response.headers.raw), response.content)
+
+
+def _octets(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as `requests` encodes them: it takes more than ASCII."""
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def _texts(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in headers}
+
+
+@cache
+def _untrusting() -> ssl.SSLContext:
+    """One for all: nobody looks at a certificate, and to load the usual ones is dear."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _through_http_client(tenant: FakeTenant, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    parts = urlsplit(tenant.url)
+    conn = http.client.HTTPSConnection(parts.netloc, context=_untrusting())
+    conn.request(method, quote(parts.path + path, safe="!#$%&'()*+,/:;=?@[]~"), body, headers)
+    response = conn.getresponse()
+    return Answer(response.status, dict(response.headers), response.read())
+
+
+SENDERS = {
+    "requests": _through_requests,
+    "urllib3": _through_urllib3,
+    "httpx": _through_httpx,
+    "httpx2": _through_httpx2,
+    "http.client": _through_http_client,
+    "direct": _directly,
+}
+
+
+@pytest.fixture(params=list(SENDERS.values()), ids=list(SENDERS))
 def send(request: pytest.FixtureRequest, tenant: FakeTenant) -> Callable[..., Answer]:
     """Send to the tenant as its administrator or `user`: `json` as a value, or `body` in bytes."""
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
-from pytest_reinfer.transports import requests as door
+from pytest_reinfer.transports import switchboard
 from pytest_reinfer.wire import Place, Request, Response, Trouble
 
 if TYPE_CHECKING:
@@ -66,14 +66,30 @@ def serving(answer: Answer) -> Iterator[str]:
 def in_process(answer: Answer, url: str = "http://tenant.example") -> Iterator[str]:
     """The same without a network, at a URL."""
 
-    def locate(asked: str) -> Place | None:
-        parts = urlsplit(asked)
-        return Place(answer, parts.path or "/", parts.query) if asked.startswith(url) else None
+    class Here:
+        """Answers at the URL."""
 
-    with ExitStack() as stack:
-        for each in door.doors(locate):
-            stack.enter_context(each)
+        def locate(self, asked: str) -> Place | None:
+            parts = urlsplit(asked)
+            return Place(answer, parts.path or "/", parts.query) if self.serves(asked) else None
+
+        def serves(self, asked: str) -> bool:
+            here, there = urlsplit(url), urlsplit(asked)
+            ports = {"http": 80, "https": 443}
+            return (here.scheme, here.hostname, here.port or ports[here.scheme]) == (
+                there.scheme,
+                there.hostname,
+                there.port or ports[there.scheme],
+            )
+
+    doors = switchboard.doors(Here())
+    for door in doors:
+        door.open()
+    try:
         yield url
+    finally:
+        for door in reversed(doors):
+            door.close()
 
 
 @contextmanager

@@ -27,9 +27,9 @@ LAYERS = [
     ],
     ["handlers"],
     ["api"],
-    ["transports", "transports.guard", "transports.sockets"],
-    ["transports.urllib3"],
-    ["transports.requests"],
+    ["transports", "transports.guard", "transports.sockets", "transports.respx"],
+    ["transports.urllib3", "transports.httpx", "transports.http_client"],
+    ["transports.requests", "transports.arrivals"],
     ["transports.switchboard"],
     ["effects"],
     ["injection"],
@@ -45,7 +45,7 @@ LAYERS = [
     ["plugin"],
 ]
 HEIGHT = {f"pytest_reinfer.{name}".rstrip("."): height for height, layer in enumerate(LAYERS) for name in layer}
-FREE_BELOW_THE_DOORS = {"requests", "responses", "urllib3", "httpx", "pytest", "hypothesis", "faker"}
+FREE_BELOW_THE_DOORS = {"requests", "responses", "urllib3", "httpx", "httpx2", "h11", "pytest", "hypothesis", "faker"}
 
 
 def module_name(path: Path) -> str:
@@ -99,7 +99,17 @@ def at_import(tree: ast.Module) -> list[ast.stmt]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_heavy_libraries_are_imported_where_they_are_used(name: str) -> None:
-    heavy = {"jsonschema", "jsonschema_rs", "referencing", "hypothesis", "faker", "requests", "responses", "urllib3"}
+    heavy = {
+        "jsonschema",
+        "jsonschema_rs",
+        "referencing",
+        "hypothesis",
+        "faker",
+        "requests",
+        "responses",
+        "urllib3",
+        "h11",
+    }
     if name in ("pytest_reinfer.transports.requests", "pytest_reinfer.transports.urllib3"):
         return
     if name.startswith("pytest_reinfer.strategies"):

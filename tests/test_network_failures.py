@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import gzip
+import http.client
 import re
 import socket
+import ssl
+import urllib.error
+import urllib.request
 import weakref
 from contextlib import suppress
+from functools import cache, partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+import httpx
+import httpx2
 import loopback
 import pytest
 import requests
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
 
 OK = Response(200, {"Content-Type": "application/json"}, b'{"status":"ok","text":"forty bytes long"}')
 FAST, NEVER = 5.0, 30.0  # seconds that are long enough for a server on loopback; and too long for any client here
-IN_ALL = 0.27  # seconds that the clients of a test really wait
+IN_ALL = 0.27  # seconds that a client really waits in three attempts or more
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +120,65 @@ def of_urllib3_once(url: str, timeout: float, got: list[bytes]) -> object:
     return response.status
 
 
+@cache
+def trusting_the_usual() -> ssl.SSLContext:
+    """What every client of httpx would make for itself, and is dear."""
+    return ssl.create_default_context()
+
+
+def of_httpx(package: Any, url: str, timeout: float, got: list[bytes]) -> object:
+    with package.Client(timeout=timeout, verify=trusting_the_usual()) as client:
+        response = client.get(url)
+    got.append(response.content)
+    return response.status_code
+
+
+def of_httpx_stream(package: Any, url: str, timeout: float, got: list[bytes]) -> object:
+    with package.Client(timeout=timeout, verify=trusting_the_usual()) as client, client.stream("GET", url) as response:
+        got.extend(response.iter_bytes(10))
+        return response.status_code
+
+
+def of_httpx_retries(package: Any, url: str, timeout: float, got: list[bytes]) -> object:
+    transport = package.HTTPTransport(retries=1, verify=trusting_the_usual())
+    with package.Client(timeout=timeout, transport=transport) as client:
+        response = client.post(url, content=iter([b"one", b"two"]))
+    got.append(response.content)
+    return response.status_code
+
+
+def of_httpx_async(package: Any, url: str, timeout: float, got: list[bytes]) -> object:
+    async def call() -> object:
+        try:
+            async with package.AsyncClient(timeout=timeout, verify=trusting_the_usual()) as client:
+                response = await client.post(url, json={})
+        except package.HTTPError as error:  # what is behind it is of the event loop
+            return type(error), re.sub(r" \(_ssl\.c:\d+\)", "", str(error)), bool(error.__cause__)
+        got.append(response.content)
+        return response.status_code
+
+    return asyncio.run(call())
+
+
+def of_http_client(url: str, timeout: float, got: list[bytes]) -> object:
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    conn = kind(parts.netloc, timeout=timeout)
+    try:
+        conn.request("POST", parts.path or "/", body=iter([b"one", b"two"]))
+        response = conn.getresponse()
+        got.append(response.read())
+        return response.status
+    finally:
+        conn.close()
+
+
+def of_urllib_request(url: str, timeout: float, got: list[bytes]) -> object:
+    with urllib.request.urlopen(url, timeout=timeout) as response:
+        got.append(response.read())
+        return response.status
+
+
 CLIENTS: dict[str, tuple[Client, int]] = {  # and how often each tries at most
     "requests.get": (get, 1),
     "stream": (stream, 1),
@@ -119,6 +187,18 @@ CLIENTS: dict[str, tuple[Client, int]] = {  # and how often each tries at most
     "by hand": (by_hand, 3),
     "urllib3": (of_urllib3, 4),
     "urllib3, no retries": (of_urllib3_once, 1),
+    **{
+        f"{package.__name__}{way}": (partial(call, package), most)
+        for package in (httpx, httpx2)
+        for way, call, most in (
+            ("", of_httpx, 1),
+            (", stream", of_httpx_stream, 1),
+            (", retries", of_httpx_retries, 2),
+            (", async", of_httpx_async, 1),
+        )
+    },
+    "http.client": (of_http_client, 1),
+    "urllib.request": (of_urllib_request, 1),
 }
 
 
@@ -169,7 +249,7 @@ def test_a_client_meets_in_process_what_it_meets_on_a_network(
     kind: str, client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trouble, (call, most) = KINDS[kind], CLIENTS[client]
-    timeout = IN_ALL / most if kind in TIMED else FAST
+    timeout = IN_ALL / max(most, 3) if kind in TIMED else FAST
     attempts = Attempts(monkeypatch)
     reached: list[Request] = []
 
@@ -183,7 +263,7 @@ def test_a_client_meets_in_process_what_it_meets_on_a_network(
         reached.clear()
         with loopback.in_process(answer, url):
             assert outcome(call, url, timeout, attempts) == real
-    assert len(reached) == (real[2] if trouble.end in UNREACHED else len(asked))
+    assert len(reached) == (real[2] or most if trouble.end in UNREACHED else len(asked))
     assert asked == [] or [each[:3] + each[4:] for each in asked] == [each[:3] + each[4:] for each in reached]
 
 
@@ -201,7 +281,7 @@ def first(*answers: Response | Trouble) -> Callable[[Request], Response]:
 
 
 @pytest.mark.parametrize("kind", [kind for kind, trouble in KINDS.items() if trouble.end])
-@pytest.mark.parametrize("client", [client for client, (_, most) in CLIENTS.items() if most > 1])
+@pytest.mark.parametrize("client", [client for client, (_, most) in CLIENTS.items() if most > 2])
 def test_what_passes_by_itself_is_survived_as_on_a_network(kind: str, client: str) -> None:
     trouble, call = KINDS[kind], CLIENTS[client][0]
     timeout = IN_ALL if kind in TIMED else FAST
@@ -218,6 +298,25 @@ def test_what_passes_by_itself_is_survived_as_on_a_network(kind: str, client: st
             break
     assert outcomes[0] == outcomes[-1]
     assert outcomes[0] == (200, [OK.body]) or trouble.response
+
+
+@pytest.mark.parametrize("end", UNREACHED)
+@pytest.mark.parametrize("package", [httpx, httpx2])
+def test_a_transport_connects_again_as_often_as_it_is_told_to(end: str, package: Any) -> None:
+    async def call(url: str) -> Any:
+        transport = package.AsyncHTTPTransport(retries=1, verify=trusting_the_usual())
+        async with package.AsyncClient(timeout=FAST, transport=transport) as client:
+            return (await client.get(url)).content
+
+    got: list[bytes] = []
+    with loopback.in_process(first(Trouble(end), OK)) as url:
+        assert of_httpx_retries(package, url, FAST, got) == 200
+    assert got == [OK.body]
+    with loopback.in_process(first(Trouble(end), OK)) as url:
+        assert asyncio.run(call(url)) == OK.body
+    failures = (package.ConnectError, package.ConnectTimeout)
+    with loopback.in_process(first(Trouble(end), Trouble(end), OK)) as url, pytest.raises(failures):
+        of_httpx_retries(package, url, FAST, got)
 
 
 # ---------------------------------------------------------------------------------------------------------- waiting
@@ -245,8 +344,13 @@ WAITS: dict[str, tuple[Trouble, Any, list[float]]] = {  # trouble, timeout of th
 }
 
 
+async def awaited(options: dict[str, Any], url: str) -> bytes:
+    async with httpx.AsyncClient(**options) as client:
+        return (await client.get(url)).content
+
+
 @pytest.mark.parametrize("kind", WAITS)
-@pytest.mark.parametrize("client", ["requests", "stream", "urllib3"])
+@pytest.mark.parametrize("client", ["requests", "stream", "urllib3", "httpx", "httpx2", "httpx async", "http.client"])
 def test_what_a_client_waits_is_told_and_not_waited(kind: str, client: str) -> None:
     trouble, timeout, expected = WAITS[kind]
     waited: list[float] = []
@@ -254,9 +358,22 @@ def test_what_a_client_waits_is_told_and_not_waited(kind: str, client: str) -> N
     connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     with (
         loopback.in_process(first(trouble)) as url,
-        suppress(requests.RequestException, urllib3.exceptions.HTTPError),
+        suppress(requests.RequestException, urllib3.exceptions.HTTPError, httpx.HTTPError, httpx2.HTTPError, OSError),
     ):
-        if client == "urllib3":
+        if client.startswith("httpx"):
+            package = httpx2 if client == "httpx2" else httpx
+            options = {"timeout": package.Timeout(read, connect=connect), "verify": trusting_the_usual()}
+            if client == "httpx async":
+                assert asyncio.run(awaited(options, url)) == (trouble.response or OK).body
+            else:
+                assert package.get(url, **options).content == (trouble.response or OK).body
+        elif client == "http.client":
+            conn = http.client.HTTPConnection(urlsplit(url).netloc, timeout=connect)
+            conn.connect()
+            conn.sock.settimeout(read)
+            conn.request("GET", "/")
+            assert conn.getresponse().read() == (trouble.response or OK).body
+        elif client == "urllib3":
             given = Timeout(connect=connect, read=read)
             urllib3.PoolManager().request("GET", url, timeout=given, retries=False)
         else:
@@ -275,8 +392,23 @@ def test_a_client_without_a_timeout_is_told_by_the_system_that_nobody_is_there()
     assert str(error.value.__context__) == "[Errno 110] Connection timed out"
 
 
+@pytest.mark.parametrize("package", [httpx, httpx2])
+def test_a_client_that_awaits_is_told_that_all_attempts_have_failed(package: Any) -> None:
+    async def call(url: str) -> None:
+        async with package.AsyncClient(timeout=None, verify=trusting_the_usual()) as client:
+            await client.get(url)
+
+    with (
+        loopback.in_process(first(Trouble("connect_timeout"))) as url,
+        pytest.raises(package.ConnectError, match="All connection attempts failed"),
+    ):
+        asyncio.run(call(url))
+
+
 @pytest.mark.parametrize("kind", ["silence", "silence in the body"])
-@pytest.mark.parametrize("client", ["requests", "stream", "urllib3", "Retry"])
+@pytest.mark.parametrize(
+    "client", ["requests", "stream", "urllib3", "Retry", "httpx", "httpx2", "httpx async", "urllib.request"]
+)
 def test_a_client_that_would_wait_for_ever_is_told(kind: str, client: str) -> None:
     class Hangs(AssertionError):
         """What the tenant has such a client meet."""
@@ -287,6 +419,10 @@ def test_a_client_that_would_wait_for_ever_is_told(kind: str, client: str) -> No
         "stream": lambda url: requests.get(url, stream=True).content,
         "urllib3": lambda url: urllib3.PoolManager().request("GET", url),
         "Retry": lambda url: with_retry(url, None, []),  # type: ignore[arg-type] # no timeout
+        "httpx": lambda url: httpx.get(url, timeout=None, verify=trusting_the_usual()),
+        "httpx2": lambda url: httpx2.get(url, timeout=None, verify=trusting_the_usual()),
+        "httpx async": lambda url: asyncio.run(awaited({"timeout": None, "verify": trusting_the_usual()}, url)),
+        "urllib.request": lambda url: urllib.request.urlopen(url).read(),
     }
     with loopback.in_process(first(trouble)) as url, pytest.raises(Hangs, match="has set no read timeout") as error:
         calls[client](url)
@@ -300,13 +436,16 @@ def test_a_timeout_of_the_whole_process_counts() -> None:
     before = socket.getdefaulttimeout()
     try:
         socket.setdefaulttimeout(7)
-        with loopback.in_process(first(*troubles)) as url, urllib3.PoolManager() as pools:
+        with loopback.in_process(first(*troubles, *troubles)) as url, urllib3.PoolManager() as pools:
             for error in (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError):
                 with pytest.raises(error):
                     pools.request("GET", url, retries=False)
+            for fails in (urllib.error.URLError, TimeoutError):
+                with pytest.raises(fails, match="timed out"):
+                    urllib.request.urlopen(url)
     finally:
         socket.setdefaulttimeout(before)
-    assert waited == [7, 7]
+    assert waited == [7, 7, 7, 7]
 
 
 # ------------------------------------------------------------------------------------------------------- the wire

@@ -28,7 +28,8 @@ from urllib3 import HTTPResponse
 
 from pytest_reinfer.patching import Link, Replaced
 from pytest_reinfer.transports import urllib3
-from pytest_reinfer.transports.urllib3 import Handed, asked, sent, text
+from pytest_reinfer.transports.sockets import asked
+from pytest_reinfer.transports.urllib3 import Handed, sent, text
 from pytest_reinfer.wire import Request, Response
 
 if TYPE_CHECKING:

@@ -13,12 +13,27 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Final
 
+from pytest_reinfer.wire import Trouble
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_reinfer.wire import Response, Trouble
+    from pytest_reinfer.wire import Place, Request, Response
 
 GIVES_UP: Final = 127.0  # seconds for which Linux asks for a connection that nobody answers
+
+
+def asked(place: Place, request: Request) -> Response | Trouble:
+    """The answer at a place, or what comes instead."""
+    try:
+        return place.answer(request)
+    except Trouble as trouble:
+        return trouble.with_traceback(None)  # which would keep the response, in a circle
+
+
+def seconds(timeout: object = None) -> float | None:
+    """What a timeout means that may also be a client's sign for the default of the process."""
+    return timeout if timeout is None or isinstance(timeout, (int, float)) else socket.getdefaulttimeout()
 
 
 def unreached(trouble: Trouble, timeout: float | None) -> OSError:
@@ -63,6 +78,11 @@ class PlayedSocket:
     def makefile(self, *_: object) -> io.BufferedReader:
         """What comes, as a file."""
         return io.BufferedReader(socket.SocketIO(self, "rb"))  # type: ignore[arg-type] # it asks for the methods here
+
+    def recv(self, size: int) -> bytes:
+        """Read at most so many bytes of what comes, as `recv_into` does."""
+        buffer = memoryview(bytearray(size))
+        return bytes(buffer[: self.recv_into(buffer)])
 
     def close(self) -> None:
         """End nothing: what was made by `makefile` can still be read."""
@@ -133,5 +153,5 @@ def _hanging(trouble: Trouble) -> str:
     )
     return (
         f"The client waits for ever: {came} came, and then nothing more, and it has set no read timeout.\n"
-        "Give the request one, such as `timeout=30` with `requests`: on a network it would hang here too."
+        "Give it one, such as `timeout=30`: on a network it would hang here too."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from contextlib import contextmanager
 from copy import copy
@@ -12,7 +11,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.util import connection
 
 from pytest_reinfer.patching import Link, Replaced
-from pytest_reinfer.transports.sockets import PlayedSocket, unreached
+from pytest_reinfer.transports.sockets import PlayedSocket, asked, seconds, unreached
 from pytest_reinfer.wire import UNREACHED, Request, Response, Trouble
 
 if TYPE_CHECKING:
@@ -38,14 +37,6 @@ class Handed(threading.local):
             yield
         finally:
             self.place, self.answer = before
-
-
-def asked(place: Place, request: Request) -> Response | Trouble:
-    """The answer at a place, or what comes instead."""
-    try:
-        return place.answer(request)
-    except Trouble as trouble:
-        return trouble.with_traceback(None)  # which would keep the response, in a circle
 
 
 def text(value: str | bytes) -> str:
@@ -122,18 +113,13 @@ def _failing(trouble: Trouble) -> Callable[[], None]:
     return connect
 
 
-def _seconds(timeout: Any = None, *_: object) -> float | None:
-    """What a timeout means that may also be urllib3's sign for the default of the process."""
-    return timeout if timeout is None or isinstance(timeout, (int, float)) else socket.getdefaulttimeout()
-
-
 def _create_connection(link: Link) -> Callable[..., Any]:
     """What gives a socket to a connection; to those that are not to be made, the system's error."""
 
     def create_connection(address: tuple[str, int], *args: Any, **kwargs: Any) -> Any:
         host = address[0]
         if isinstance(host, _Unreached):
-            raise unreached(host.trouble, _seconds(*args))
+            raise unreached(host.trouble, seconds(*args[:1]))
         return link.previous(address, *args, **kwargs)
 
     return create_connection
