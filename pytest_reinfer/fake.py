@@ -111,11 +111,11 @@ class FakeTenant:
     # --------------------------------------------------------------------------------------- reaching it
 
     def __enter__(self) -> Self:
-        from pytest_reinfer.transports import guard, requests  # noqa: PLC0415 -- costs 80 ms, and not every tenant opens
+        from pytest_reinfer.transports import guard, switchboard  # noqa: PLC0415 -- costs 80 ms, and not every tenant opens
 
         if self._doors:
             raise RuntimeError(f"{self!r} is open already.")
-        doors = [guard.guard(self.url, self._unexpected.stop), *requests.doors(self.locate)]
+        doors = [guard.guard(self.url, self._unexpected.stop), *switchboard.doors(self.locate)]
         self._doors = [door.open() for door in doors]
         clock = sys.modules.get("pytest_reinfer.clock")
         if clock is not None and clock.leading():  # what sleeps by another tenant's clock sleeps by this one's too

@@ -24,8 +24,8 @@ LAYERS = [
     ["handlers.comments", "handlers.datasets"],
     ["handlers"],
     ["api"],
-    ["transports", "transports.guard", "transports.sockets"],
-    ["transports.urllib3"],
+    ["transports", "transports.guard", "transports.sockets", "transports.waits"],
+    ["transports.aiohttp", "transports.urllib3"],
     ["transports.requests"],
     ["transports.switchboard"],
     ["effects"],
@@ -42,7 +42,7 @@ LAYERS = [
     ["plugin"],
 ]
 HEIGHT = {f"pytest_reinfer.{name}".rstrip("."): height for height, layer in enumerate(LAYERS) for name in layer}
-FREE_BELOW_THE_DOORS = {"requests", "responses", "urllib3", "httpx", "pytest", "hypothesis", "faker"}
+FREE_BELOW_THE_DOORS = {"requests", "responses", "urllib3", "httpx", "aiohttp", "pytest", "hypothesis", "faker"}
 
 
 def module_name(path: Path) -> str:

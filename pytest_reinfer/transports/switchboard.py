@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_reinfer.transports import requests
 
 if TYPE_CHECKING:
     from pytest_reinfer.patching import Replaced
+    from pytest_reinfer.transports.urllib3 import Locate
     from pytest_reinfer.wire import Place
+
+
+def doors(locate: Locate) -> list[Replaced]:
+    """The doors for the clients that this process has."""
+    found = requests.doors(locate)
+    if "aiohttp" in sys.modules:
+        from pytest_reinfer.transports import aiohttp  # noqa: PLC0415 -- it is there only in some processes
+
+        found += aiohttp.doors(locate)
+    return found
 
 
 class Tenant(Protocol):
@@ -31,7 +43,7 @@ class Switchboard:
     def plug(self, tenant: Tenant) -> None:
         """Answer at a tenant's URL from now on."""
         self._tenants = (tenant, *self._tenants)
-        self._doors = self._doors or requests.doors(self.locate)
+        self._doors = self._doors or doors(self.locate)
         for door in self._doors:
             if not door.on_top:  # a foreign patch has come over it since, and may take it along when it goes
                 door.close()
