@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
-from pytest_reinfer.transports import requests as door
+from pytest_reinfer.transports import switchboard
 from pytest_reinfer.wire import Place, Request, Response, Trouble
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def in_process(answer: Answer, url: str = "http://tenant.example") -> Iterator[s
         return Place(answer, parts.path or "/", parts.query) if asked.startswith(url) else None
 
     with ExitStack() as stack:
-        for each in door.doors(locate):
+        for each in switchboard.doors(locate):
             stack.enter_context(each)
         yield url
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import gzip
 import re
@@ -11,6 +12,7 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import loopback
 import pytest
 import requests
@@ -111,6 +113,37 @@ def of_urllib3_once(url: str, timeout: float, got: list[bytes]) -> object:
     return response.status
 
 
+def of_aiohttp(url: str, timeout: float | None, got: list[bytes], connect: float | None = None) -> object:
+    async def work() -> object:
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=connect or timeout, sock_read=timeout)
+        async with aiohttp.ClientSession() as session, session.post(url, timeout=limits) as response:
+            got.append(await response.read())
+            return response.status
+
+    return asyncio.run(work())
+
+
+def of_aiohttp_by_hand(url: str, timeout: float, got: list[bytes]) -> object:
+    for attempt in count(1):
+        try:
+            return of_aiohttp(url, timeout, got)
+        except (aiohttp.ClientError, TimeoutError):
+            if attempt == 3:
+                raise
+    raise AssertionError
+
+
+def streamed_by_aiohttp(url: str, timeout: float, got: list[bytes]) -> object:
+    async def work() -> object:
+        limits = aiohttp.ClientTimeout(total=timeout)
+        async with aiohttp.ClientSession() as session, session.get(url, timeout=limits) as response:
+            async for chunk in response.content.iter_chunked(10):
+                got.append(chunk)  # noqa: PERF401 -- what came before an error, too
+            return response.status
+
+    return asyncio.run(work())
+
+
 CLIENTS: dict[str, tuple[Client, int]] = {  # and how often each tries at most
     "requests.get": (get, 1),
     "stream": (stream, 1),
@@ -119,6 +152,8 @@ CLIENTS: dict[str, tuple[Client, int]] = {  # and how often each tries at most
     "by hand": (by_hand, 3),
     "urllib3": (of_urllib3, 4),
     "urllib3, no retries": (of_urllib3_once, 1),
+    "aiohttp": (of_aiohttp_by_hand, 3),
+    "aiohttp, streamed": (streamed_by_aiohttp, 1),
 }
 
 
@@ -140,17 +175,19 @@ def told(error: BaseException | None) -> Any:
 
 
 class Attempts:
-    """Counts what pools try, in both worlds."""
+    """Counts what pools and connectors try, in both worlds."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        make_request = urllib3.HTTPConnectionPool._make_request  # noqa: SLF001
+        for owner, name in ((urllib3.HTTPConnectionPool, "_make_request"), (aiohttp.BaseConnector, "connect")):
+            monkeypatch.setattr(owner, name, self._counting(getattr(owner, name)))
 
+    def _counting(self, attempt: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
             self.count += 1
-            return make_request(*args, **kwargs)
+            return attempt(*args, **kwargs)
 
-        monkeypatch.setattr(urllib3.HTTPConnectionPool, "_make_request", counted)
+        return counted
 
 
 def outcome(client: Client, url: str, timeout: float, attempts: Attempts) -> Any:
@@ -246,7 +283,7 @@ WAITS: dict[str, tuple[Trouble, Any, list[float]]] = {  # trouble, timeout of th
 
 
 @pytest.mark.parametrize("kind", WAITS)
-@pytest.mark.parametrize("client", ["requests", "stream", "urllib3"])
+@pytest.mark.parametrize("client", ["requests", "stream", "urllib3", "aiohttp"])
 def test_what_a_client_waits_is_told_and_not_waited(kind: str, client: str) -> None:
     trouble, timeout, expected = WAITS[kind]
     waited: list[float] = []
@@ -254,9 +291,11 @@ def test_what_a_client_waits_is_told_and_not_waited(kind: str, client: str) -> N
     connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     with (
         loopback.in_process(first(trouble)) as url,
-        suppress(requests.RequestException, urllib3.exceptions.HTTPError),
+        suppress(requests.RequestException, urllib3.exceptions.HTTPError, aiohttp.ClientError),
     ):
-        if client == "urllib3":
+        if client == "aiohttp":
+            of_aiohttp(url, read, [], connect)
+        elif client == "urllib3":
             given = Timeout(connect=connect, read=read)
             urllib3.PoolManager().request("GET", url, timeout=given, retries=False)
         else:
@@ -276,7 +315,7 @@ def test_a_client_without_a_timeout_is_told_by_the_system_that_nobody_is_there()
 
 
 @pytest.mark.parametrize("kind", ["silence", "silence in the body"])
-@pytest.mark.parametrize("client", ["requests", "stream", "urllib3", "Retry"])
+@pytest.mark.parametrize("client", ["requests", "stream", "urllib3", "Retry", "aiohttp"])
 def test_a_client_that_would_wait_for_ever_is_told(kind: str, client: str) -> None:
     class Hangs(AssertionError):
         """What the tenant has such a client meet."""
@@ -287,6 +326,7 @@ def test_a_client_that_would_wait_for_ever_is_told(kind: str, client: str) -> No
         "stream": lambda url: requests.get(url, stream=True).content,
         "urllib3": lambda url: urllib3.PoolManager().request("GET", url),
         "Retry": lambda url: with_retry(url, None, []),  # type: ignore[arg-type] # no timeout
+        "aiohttp": lambda url: of_aiohttp(url, None, []),
     }
     with loopback.in_process(first(trouble)) as url, pytest.raises(Hangs, match="has set no read timeout") as error:
         calls[client](url)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 import requests
 import urllib3
@@ -42,11 +44,23 @@ def by_urllib3(tenant: FakeTenant) -> None:
         pool.request("POST", tenant.url + PATH, json={}, headers=tenant.headers).json()
 
 
+def by_aiohttp(tenant: FakeTenant) -> None:
+    async def post() -> None:
+        limits = aiohttp.ClientTimeout(sock_connect=5, sock_read=5)
+        async with aiohttp.request(
+            "POST", tenant.url + PATH, json={}, headers=tenant.headers, timeout=limits
+        ) as response:
+            await response.json()
+
+    asyncio.run(post())
+
+
 CLIENTS: dict[str, Callable[[FakeTenant], None]] = {
     "`requests`": by_requests,
     "`stream=True`": by_stream,
     "`Retry(2)`": by_retry,
     "`urllib3`": by_urllib3,
+    "`aiohttp`": by_aiohttp,
 }
 
 
@@ -66,7 +80,7 @@ def outcome(client: Callable[[FakeTenant], None], kind: str) -> str:
         told = "fine"
         try:
             client(tenant)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, aiohttp.ClientError, ValueError) as error:
             told = f"`{type(error).__name__}`"
         return told if tenant.asked == 1 else f"{told}, {tenant.asked} tries"
 

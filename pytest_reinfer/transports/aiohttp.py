@@ -72,6 +72,8 @@ class _Played(asyncio.Transport):
         super().__init__({"peername": (led.request.host, led.request.port)})
         self._loop = loop
         self._protocol = protocol
+        self._read = protocol.read
+        protocol.read = self.read
         self._led = led
         self._timeout = timeout
         self._server = h11.Connection(h11.SERVER)
@@ -85,7 +87,7 @@ class _Played(asyncio.Transport):
     # ------------------------------------------------------------------------------------------- what aiohttp asks
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take a part of the request; the tenant is asked when it is whole."""
+        """Take a part of the request; when it is whole, wake who awaits the answer."""
         self._server.receive_data(bytes(data))
         while (event := self._server.next_event()) is not h11.NEED_DATA:
             if isinstance(event, h11.Request):
@@ -93,7 +95,7 @@ class _Played(asyncio.Transport):
             elif isinstance(event, h11.Data):
                 self._sent += event.data
             else:
-                self._ask()
+                self._protocol.feed_data(self, 0)
                 return
         if self._server.they_are_waiting_for_100_continue:
             go_on = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
@@ -121,28 +123,32 @@ class _Played(asyncio.Transport):
 
     # ----------------------------------------------------------------------------------------------- what comes
 
+    async def read(self) -> Any:
+        """What the protocol's own `read` gives. The task that awaits an answer asks for it, from its own lines."""
+        message = await self._read()
+        if message is not self:
+            return message  # such as "100 Continue"
+        del self._protocol.read
+        self._ask()
+        return await self._read()
+
     def _ask(self) -> None:
-        """Ask the tenant. What it raises is the caller's, who may wait in another task."""
         request, place = self._request, self._led.place
         headers: dict[str, str] = {}
-        for name, value in request.headers:
-            text = value.decode("latin-1")
-            headers[name.decode()] = f"{headers[name.decode()]}, {text}" if name.decode() in headers else text
+        for name, value in ((name.decode(), value.decode("latin-1")) for name, value in request.headers):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         method = request.method.decode()
         try:
             response = place.answer(Request(method, place.path, place.query, headers, bytes(self._sent)))
         except Trouble as trouble:
             self._trouble = trouble.with_traceback(None)
-        except BaseException as error:  # noqa: BLE001 -- of tests, too
-            self._loop.call_soon(self._fail, error)
-            return
         else:
             self._trouble = Trouble(response=response)
         if self._trouble.end in UNREACHED:
-            self._loop.call_soon(self._unreach)
-            return
-        self._coming = islice(pieces(self._trouble), 1 if method == "HEAD" else None)  # which is the head
-        self._go_on_soon()
+            self._unreach()
+        else:
+            self._coming = islice(pieces(self._trouble), 1 if method == "HEAD" else None)  # which is the head
+            self._go_on()
 
     def _go_on_soon(self) -> None:
         if self._next is None:
@@ -181,7 +187,8 @@ class _Played(asyncio.Transport):
             "dns_failure": getattr(aiohttp, "ClientConnectorDNSError", aiohttp.ClientConnectorError),  # since 3.10
             "tls_error": aiohttp.ClientConnectorCertificateError,
         }
-        self._fail(kinds.get(end, aiohttp.ClientConnectorError)(request.connection_key, error), error)
+        kind = kinds.get(end, aiohttp.ClientConnectorError)
+        self._fail(_by(error, kind(request.connection_key, error)))
 
     def _until_connected(self) -> float | None:
         """Seconds that a connection may take."""
@@ -189,11 +196,12 @@ class _Played(asyncio.Transport):
 
     def _give_up(self) -> None:
         error = _refused(errno.ETIMEDOUT, self._led.request)
-        self._fail(aiohttp.ClientConnectorError(self._led.request.connection_key, error), error)
+        self._fail(_by(error, aiohttp.ClientConnectorError(self._led.request.connection_key, error)))
 
     def _too_late(self) -> None:
         kind = getattr(aiohttp, "ConnectionTimeoutError", aiohttp.ServerTimeoutError)  # since 3.10
-        self._fail(kind(f"Connection timeout to host {self._led.request.url}"), TimeoutError())
+        over = _by(asyncio.CancelledError(), TimeoutError())  # as asyncio tells it
+        self._fail(_by(over, kind(f"Connection timeout to host {self._led.request.url}")))
 
     def _after(self, seconds: float, then: Callable[[], object], limit: float | None, late: Any) -> None:
         """Do something after a while; or what is to be done at the limit, be it that of aiohttp for the whole call."""
@@ -208,6 +216,8 @@ class _Played(asyncio.Transport):
         call.waited += waits
 
         def over(error: Exception | None) -> None:
+            if self._wait is None:  # the end of another wait has ended this
+                return
             self._wait = None
             if error is None:
                 then()
@@ -219,10 +229,8 @@ class _Played(asyncio.Transport):
         else:
             then()
 
-    def _fail(self, error: BaseException, cause: BaseException | None = None) -> None:
+    def _fail(self, error: BaseException) -> None:
         """Raise something where the answer is awaited, or read."""
-        if cause is not None:
-            error.__cause__ = error.__context__ = cause
         payload = self._protocol._payload  # noqa: SLF001 -- aiohttp's own timeout does the same
         self._protocol.set_exception(error)
         if payload is not None:
@@ -231,9 +239,16 @@ class _Played(asyncio.Transport):
     def _lose(self, error: Exception | None) -> None:
         if self._wait is not None:
             self._led.waits.drop(self._wait)
+            self._wait = None
         if not self._closing:
             self._closing = True
             self._loop.call_soon(self._protocol.connection_lost, error)
+
+
+def _by(cause: BaseException, error: BaseException) -> BaseException:
+    """An error, with what it comes from."""
+    error.__cause__ = error.__context__ = cause
+    return error
 
 
 def _refused(number: int | None, request: aiohttp.ClientRequest) -> OSError:

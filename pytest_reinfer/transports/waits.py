@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-RESTED: Final = 8  # rounds of a loop after which its tasks have read what came, and others have begun to wait
+RESTED: Final = 8  # rounds of a loop after which its tasks have read what came, or begun to wait, or timed out
 
 
 class Wait(NamedTuple):
@@ -20,7 +20,7 @@ class Wait(NamedTuple):
 
 
 class Waits:
-    """Those of one event loop. They begin when tasks rest, and the first to end lets time pass for all."""
+    """Those of one event loop. When its tasks rest, time passes for all until the first is over."""
 
     def __init__(self) -> None:
         self._waits: list[Wait] = []
@@ -46,26 +46,30 @@ class Waits:
 
     def _round(self, loop: AbstractEventLoop) -> None:
         self._rounds -= 1
-        if self._rounds <= 0:
-            self._turn()
+        if not self._rounds:
             self._rounds = RESTED
+            if not self._end():
+                self._pass()  # and see first whether anybody has no time left, whose timers go by a clock that leads
         self._going = bool(self._waits)
         if self._going:
             loop.call_soon(self._round, loop)
 
-    def _turn(self) -> None:
+    def _end(self) -> bool:
+        """End what is over; whether anything was."""
+        over = [wait for wait in self._waits if wait.due <= self._now]
+        for wait in over:
+            self.drop(wait)
+            wait.over(None)
+        return bool(over)
+
+    def _pass(self) -> None:
         """Let time pass until the first wait is over, for all clocks that are waited by."""
-        if not self._waits:
-            return
-        due = min(wait.due for wait in self._waits)
+        due = min((wait.due for wait in self._waits), default=self._now)
         length, self._now = due - self._now, due
-        failed: dict[Callable[[float], object], Exception] = {}
         for passes in dict.fromkeys(wait.passes for wait in self._waits):
             try:
                 passes(length)
             except Exception as error:  # noqa: BLE001 -- it is theirs who wait
-                failed[passes] = error
-        over = [wait for wait in self._waits if wait.due == due or wait.passes in failed]
-        self._waits = [wait for wait in self._waits if wait.due != due and wait.passes not in failed]
-        for wait in over:
-            wait.over(failed.get(wait.passes))
+                for wait in [wait for wait in self._waits if wait.passes == passes]:
+                    self.drop(wait)
+                    wait.over(error)
