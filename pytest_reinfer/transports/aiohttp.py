@@ -24,7 +24,7 @@ from pytest_reinfer.transports.waits import Waits
 from pytest_reinfer.wire import UNREACHED, Request, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_reinfer.transports.waits import Wait
     from pytest_reinfer.wire import Place
@@ -147,7 +147,7 @@ class _Played(asyncio.Transport):
         if self._trouble.end in UNREACHED:
             self._unreach()
         else:
-            self._coming = islice(pieces(self._trouble), 1 if method == "HEAD" else None)  # which is the head
+            self._coming = _bursts(islice(pieces(self._trouble), 1 if method == "HEAD" else None))  # which is the head
             self._go_on()
 
     def _go_on_soon(self) -> None:
@@ -243,6 +243,18 @@ class _Played(asyncio.Transport):
         if not self._closing:
             self._closing = True
             self._loop.call_soon(self._protocol.connection_lost, error)
+
+
+def _bursts(coming: Iterable[tuple[float, bytes | None]]) -> Iterator[tuple[float, bytes]]:
+    """What comes, with what comes without a wait in one: who looks at the head of a small answer has it all."""
+    wait, burst = 0.0, b""
+    for seconds, piece in coming:
+        if seconds and (wait or burst):
+            yield wait, burst
+            wait, burst = 0.0, b""
+        wait += seconds
+        burst += piece or b""
+    yield wait, burst
 
 
 def _by(cause: BaseException, error: BaseException) -> BaseException:
