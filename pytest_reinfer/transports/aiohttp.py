@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 
 class _Call:
-    """One call of a session, with its redirects and repetitions: the timer of them all, and seconds waited so far."""
+    """One call of a session, with its redirects and repetitions: their timer, seconds waited, and why it has failed."""
 
     def __init__(self, timer: Any) -> None:
         self.timer = timer
         self.waited = 0.0
+        self.unreached: BaseException | None = None
 
 
 class _Key(NamedTuple):
@@ -188,7 +189,7 @@ class _Played(asyncio.Transport):
             "tls_error": aiohttp.ClientConnectorCertificateError,
         }
         kind = kinds.get(end, aiohttp.ClientConnectorError)
-        self._fail(_by(error, kind(request.connection_key, error)))
+        self._fail_to_connect(error, kind(request.connection_key, error))
 
     def _until_connected(self) -> float | None:
         """Seconds that a connection may take."""
@@ -196,12 +197,16 @@ class _Played(asyncio.Transport):
 
     def _give_up(self) -> None:
         error = _refused(errno.ETIMEDOUT, self._led.request)
-        self._fail(_by(error, aiohttp.ClientConnectorError(self._led.request.connection_key, error)))
+        self._fail_to_connect(error, aiohttp.ClientConnectorError(self._led.request.connection_key, error))
 
     def _too_late(self) -> None:
         kind = getattr(aiohttp, "ConnectionTimeoutError", aiohttp.ServerTimeoutError)  # since 3.10
         over = _by(asyncio.CancelledError(), TimeoutError())  # as asyncio tells it
-        self._fail(_by(over, kind(f"Connection timeout to host {self._led.request.url}")))
+        self._fail_to_connect(over, kind(f"Connection timeout to host {self._led.request.url}"))
+
+    def _fail_to_connect(self, cause: BaseException, error: BaseException) -> None:
+        self._led.call.unreached = _by(cause, error)
+        self._fail(error)
 
     def _after(self, seconds: float, then: Callable[[], object], limit: float | None, late: Any) -> None:
         """Do something after a while; or what is to be done at the limit, be it that of aiohttp for the whole call."""
@@ -282,6 +287,8 @@ def _connect(locate: Locate) -> Callable[[Link], Callable[..., Any]]:
         call = calls.get(task)
         if call is None or call.timer is not timer:
             call = calls[task] = _Call(timer)
+        if call.unreached is not None and not hasattr(aiohttp, "ClientMiddlewareType"):
+            raise call.unreached  # before 3.12, aiohttp takes it for a reset and connects again; later, only others do
         return _Led(request, place, call, waits.setdefault(loop, Waits()))
 
     def make(link: Link) -> Callable[..., Any]:
