@@ -149,7 +149,7 @@ class _Played(asyncio.Transport):
             self._unreach()
         else:
             self._coming = _bursts(islice(pieces(self._trouble), 1 if method == "HEAD" else None))  # which is the head
-            self._go_on()
+            self._go_on_soon()  # aiohttp may still have a task that has nothing more to write
 
     def _go_on_soon(self) -> None:
         if self._next is None:
