@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import anyio
 import pytest
-import uvloop
 from aiohttp import ClientSession, ClientTimeout, web
 from aiohttp.test_utils import TestServer
 from conftest import in_threads
@@ -37,7 +36,17 @@ def session(tenant: FakeTenant, **options: Any) -> ClientSession:
     return ClientSession(headers=tenant.headers, **options)
 
 
-@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Any:
+    """What runs a coroutine, with an event loop of either kind."""
+    return pytest.importorskip(request.param).run
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
 def test_a_session_is_answered(tenant: FakeTenant, run: Callable[..., Any]) -> None:
     async def work() -> Any:
         async with session(tenant) as client, client.get(tenant.url + DATASETS) as response:
@@ -47,21 +56,12 @@ def test_a_session_is_answered(tenant: FakeTenant, run: Callable[..., Any]) -> N
     assert [(each.method, each.path, each.route) for each in tenant.requests] == [("GET", DATASETS, "list_datasets")]
 
 
-async def _by_fixture(reinfer: FakeTenant) -> None:
+@pytest.mark.anyio
+async def test_a_test_with_the_fixture_is_answered(reinfer: FakeTenant) -> None:
     async with session(reinfer, base_url=reinfer.url, raise_for_status=True) as client:
         answer = await (await client.get(DATASETS, params={"a": "b c"})).json()
     assert answer == {"datasets": [], "status": "ok"}
     assert reinfer.requests[-1].query == {"a": ["b c"]}
-
-
-@pytest.mark.anyio
-async def test_a_test_with_the_fixture_is_answered(reinfer: FakeTenant) -> None:
-    await _by_fixture(reinfer)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,6 @@ def test_tasks_that_share_a_session_are_answered_each(tenant: FakeTenant) -> Non
     asyncio.run(work())
 
 
-@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_event_loops_of_several_threads_are_answered(tenant: FakeTenant, run: Callable[..., Any]) -> None:
     async def work() -> None:
         async with session(tenant, timeout=ClientTimeout(30)) as client:

@@ -10,13 +10,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import math
+from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
-
-import aiohttp
-import h11
-from aiohttp import BaseConnector, TCPConnector
 
 from pytest_reinfer.patching import Link, Replaced
 from pytest_reinfer.transports.sockets import GIVES_UP, hanging, pieces, unreached
@@ -25,6 +22,8 @@ from pytest_reinfer.wire import UNREACHED, Request, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from aiohttp import ClientRequest
 
     from pytest_reinfer.transports.waits import Wait
     from pytest_reinfer.wire import Place
@@ -55,7 +54,8 @@ class _Key(NamedTuple):
 class _Led:
     """A request as the connector sees it that is a tenant's."""
 
-    def __init__(self, request: aiohttp.ClientRequest, place: Place, call: _Call, waits: Waits) -> None:
+    def __init__(self, client: Any, request: ClientRequest, place: Place, call: _Call, waits: Waits) -> None:
+        self.client = client  # the package
         self.request = request
         self.place = place
         self.call = call
@@ -77,7 +77,8 @@ class _Played(asyncio.Transport):
         protocol.read = self.read
         self._led = led
         self._timeout = timeout
-        self._server = h11.Connection(h11.SERVER)
+        self._h11 = import_module("h11")
+        self._server = self._h11.Connection(self._h11.SERVER)
         self._sent = bytearray()
         self._trouble = Trouble()
         self._coming: Iterator[tuple[float, bytes | None]] = iter(())
@@ -90,16 +91,16 @@ class _Played(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take a part of the request; when it is whole, wake who awaits the answer."""
         self._server.receive_data(bytes(data))
-        while (event := self._server.next_event()) is not h11.NEED_DATA:
-            if isinstance(event, h11.Request):
+        while (event := self._server.next_event()) is not self._h11.NEED_DATA:
+            if isinstance(event, self._h11.Request):
                 self._request = event
-            elif isinstance(event, h11.Data):
+            elif isinstance(event, self._h11.Data):
                 self._sent += event.data
             else:
                 self._protocol.feed_data(self, 0)
                 return
         if self._server.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
+            go_on = self._h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
             self._loop.call_soon(self._protocol.data_received, self._server.send(go_on))
 
     def pause_reading(self) -> None:
@@ -177,7 +178,7 @@ class _Played(asyncio.Transport):
 
     def _unreach(self) -> None:
         """Fail as if there were no connection, which aiohttp raises in the same place."""
-        end, request = self._trouble.end, self._led.request
+        end, request, client = self._trouble.end, self._led.request, self._led.client
         if end == "connect_timeout":
             self._after(GIVES_UP, self._give_up, self._until_connected(), self._too_late)
             return
@@ -185,10 +186,10 @@ class _Played(asyncio.Transport):
         if end == "connection_refused":
             error = _refused(error.errno, request)
         kinds: dict[str | None, Any] = {
-            "dns_failure": getattr(aiohttp, "ClientConnectorDNSError", aiohttp.ClientConnectorError),  # since 3.10
-            "tls_error": aiohttp.ClientConnectorCertificateError,
+            "dns_failure": getattr(client, "ClientConnectorDNSError", client.ClientConnectorError),  # since 3.10
+            "tls_error": client.ClientConnectorCertificateError,
         }
-        kind = kinds.get(end, aiohttp.ClientConnectorError)
+        kind = kinds.get(end, client.ClientConnectorError)
         self._fail_to_connect(error, kind(request.connection_key, error))
 
     def _until_connected(self) -> float | None:
@@ -196,13 +197,15 @@ class _Played(asyncio.Transport):
         return min(filter(None, (self._timeout.connect, self._timeout.sock_connect)), default=None)
 
     def _give_up(self) -> None:
-        error = _refused(errno.ETIMEDOUT, self._led.request)
-        self._fail_to_connect(error, aiohttp.ClientConnectorError(self._led.request.connection_key, error))
+        request, client = self._led.request, self._led.client
+        error = _refused(errno.ETIMEDOUT, request)
+        self._fail_to_connect(error, client.ClientConnectorError(request.connection_key, error))
 
     def _too_late(self) -> None:
-        kind = getattr(aiohttp, "ConnectionTimeoutError", aiohttp.ServerTimeoutError)  # since 3.10
+        request, client = self._led.request, self._led.client
+        kind = getattr(client, "ConnectionTimeoutError", client.ServerTimeoutError)  # since 3.10
         over = _by(asyncio.CancelledError(), TimeoutError())  # as asyncio tells it
-        self._fail_to_connect(over, kind(f"Connection timeout to host {self._led.request.url}"))
+        self._fail_to_connect(over, kind(f"Connection timeout to host {request.url}"))
 
     def _fail_to_connect(self, cause: BaseException, error: BaseException) -> None:
         self._led.call.unreached = _by(cause, error)
@@ -268,7 +271,7 @@ def _by(cause: BaseException, error: BaseException) -> BaseException:
     return error
 
 
-def _refused(number: int | None, request: aiohttp.ClientRequest) -> OSError:
+def _refused(number: int | None, request: ClientRequest) -> OSError:
     """What asyncio tells of an address that lets nobody in."""
     return OSError(number, f"Connect call failed {(request.host, request.port)}")
 
@@ -276,24 +279,24 @@ def _refused(number: int | None, request: aiohttp.ClientRequest) -> OSError:
 # ------------------------------------------------------------------------------------------------- the replacements
 
 
-def _connect(locate: Locate) -> Callable[[Link], Callable[..., Any]]:
+def _connect(client: Any, locate: Locate) -> Callable[[Link], Callable[..., Any]]:
     """What gets a connection for a request; of its own for one that is a tenant's."""
     calls: WeakKeyDictionary[asyncio.Task[Any], _Call] = WeakKeyDictionary()
     waits: WeakKeyDictionary[asyncio.AbstractEventLoop, Waits] = WeakKeyDictionary()
 
-    def lead(request: aiohttp.ClientRequest, place: Place) -> _Led:
+    def lead(request: ClientRequest, place: Place) -> _Led:
         task, loop, timer = asyncio.current_task(), asyncio.get_running_loop(), request._timer  # noqa: SLF001
         assert task is not None  # noqa: S101 -- aiohttp's own timers ask for one
         call = calls.get(task)
         if call is None or call.timer is not timer:
             call = calls[task] = _Call(timer)
-        if call.unreached is not None and not hasattr(aiohttp, "ClientMiddlewareType"):
+        if call.unreached is not None and not hasattr(client, "ClientMiddlewareType"):
             raise call.unreached  # before 3.12, aiohttp takes it for a reset and connects again; later, only others do
-        return _Led(request, place, call, waits.setdefault(loop, Waits()))
+        return _Led(client, request, place, call, waits.setdefault(loop, Waits()))
 
     def make(link: Link) -> Callable[..., Any]:
-        async def connect(connector: BaseConnector, request: Any, *args: Any, **kwargs: Any) -> Any:
-            if link.open and isinstance(connector, TCPConnector) and not isinstance(request, _Led):
+        async def connect(connector: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            if link.open and isinstance(connector, client.TCPConnector) and not isinstance(request, _Led):
                 place = locate(_http(request.url))
                 if place is not None:
                     request = lead(request, place)
@@ -312,7 +315,7 @@ def _http(url: Any) -> str:
 def _create_connection(link: Link) -> Callable[..., Any]:
     """What makes a connection; to a tenant, one that is played."""
 
-    async def create_connection(connector: TCPConnector, request: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109
+    async def create_connection(connector: Any, request: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109
         if not isinstance(request, _Led):
             return await link.previous(connector, request, traces, timeout)
         protocol = connector._factory()  # noqa: SLF001 -- as the connector does itself
@@ -324,8 +327,9 @@ def _create_connection(link: Link) -> Callable[..., Any]:
 
 
 def doors(locate: Locate) -> list[Replaced]:
-    """What leads `aiohttp`, while it is open, to the places that `locate` finds for URLs."""
+    """What leads `aiohttp`, as it is imported now, while it is open, to the places that `locate` finds for URLs."""
+    client = import_module("aiohttp")
     return [
-        Replaced(TCPConnector, "_create_connection", _create_connection),
-        Replaced(BaseConnector, "connect", _connect(locate)),
+        Replaced(client.TCPConnector, "_create_connection", _create_connection),
+        Replaced(client.BaseConnector, "connect", _connect(client, locate)),
     ]

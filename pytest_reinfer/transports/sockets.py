@@ -134,5 +134,5 @@ def hanging(trouble: Trouble) -> str:
     )
     return (
         f"The client waits for ever: {came} came, and then nothing more, and it has set no read timeout.\n"
-        "Give the request one, such as `timeout=30` with `requests` and `aiohttp`: on a network it would hang here too."
+        "Give the request one, such as `timeout=30` with `requests`: on a network it would hang here too."
     )
