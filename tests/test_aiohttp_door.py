@@ -8,7 +8,7 @@ import gzip
 import io
 import json
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -25,6 +25,7 @@ from pytest_reinfer.wire import Request, Response, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
 
 DATASETS = "/api/v1/datasets"
 EXPORT = f"{DATASETS}/acme/support/export"
@@ -159,6 +160,25 @@ def test_connections_of_the_network_and_of_tenants_at_one_url_stay_apart() -> No
 
     with serving(answer) as url:
         asyncio.run(work(url))
+
+
+def test_a_connector_that_leads_elsewhere_is_left_alone(tenant: FakeTenant, tmp_path: Path) -> None:
+    async def greet(_: web.Request) -> web.Response:
+        return web.Response(text="from the socket")
+
+    async def work() -> str:
+        application = web.Application()
+        application.router.add_get(DATASETS, greet)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.UnixSite(runner, tmp_path / "socket").start()
+        async with ClientSession(connector=aiohttp.UnixConnector(str(tmp_path / "socket"))) as client:
+            text = await (await client.get(tenant.url + DATASETS)).text()
+        await runner.cleanup()
+        return text
+
+    assert asyncio.run(work()) == "from the socket"
+    assert not tenant.requests
 
 
 def test_of_two_tenants_each_gets_its_own(tenant: FakeTenant) -> None:
@@ -356,6 +376,31 @@ def test_redirects_repetitions_and_errors_are_as_on_a_network(call: str) -> None
     assert outcomes[0][2] == []
 
 
+@pytest.mark.parametrize(("version", "tries"), [("3.12", 2), ("3.11", 1)])
+def test_a_connection_that_is_not_made_is_for_others_to_try_again(
+    tenant: FakeTenant, version: str, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if version == "3.11":  # which itself connects twice, and has nothing for others to do so with
+        monkeypatch.delattr(aiohttp, "ClientMiddlewareType")
+
+    async def twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        with suppress(aiohttp.ClientConnectorError):
+            return await handler(request)
+        return await handler(request)
+
+    async def work() -> None:
+        async with session(tenant, middlewares=[twice]) as client:
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await client.get(tenant.url + DATASETS)
+            assert len(tenant.requests) == tries
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await client.get(tenant.url + DATASETS)
+
+    tenant.fail("connection_refused", times=None)
+    asyncio.run(work())
+    assert len(tenant.requests) == 2 * tries
+
+
 def test_nothing_is_left_open() -> None:
     def answer(_: Request) -> Response:
         raise Trouble("timeout", OK, at=3)
@@ -366,9 +411,16 @@ def test_nothing_is_left_open() -> None:
                 with pytest.raises(TimeoutError):
                     await (await client.get(url)).read()
 
-    with warnings.catch_warnings(record=True) as told, in_process(answer) as url:
+    async def unread(url: str) -> None:
+        async with ClientSession() as client:
+            assert (await client.get(url)).status == 200
+
+    with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        asyncio.run(work(url), debug=True)
+        with in_process(answer) as url:
+            asyncio.run(work(url), debug=True)
+        with in_process(lambda _: OK) as url:
+            asyncio.run(unread(url), debug=True)
         gc.collect()
     assert [str(each.message) for each in told] == []
 
