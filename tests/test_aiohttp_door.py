@@ -9,6 +9,7 @@ import io
 import json
 import warnings
 from contextlib import ExitStack, suppress
+from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -166,19 +167,47 @@ def test_a_connector_that_leads_elsewhere_is_left_alone(tenant: FakeTenant, tmp_
     async def greet(_: web.Request) -> web.Response:
         return web.Response(text="from the socket")
 
+    class Watched(aiohttp.UnixConnector):
+        async def _create_connection(self, req: Any, *args: Any, **kwargs: Any) -> Any:
+            assert type(req) is aiohttp.ClientRequest
+            return await super()._create_connection(req, *args, **kwargs)
+
     async def work() -> str:
         application = web.Application()
         application.router.add_get(DATASETS, greet)
         runner = web.AppRunner(application)
         await runner.setup()
         await web.UnixSite(runner, tmp_path / "socket").start()
-        async with ClientSession(connector=aiohttp.UnixConnector(str(tmp_path / "socket"))) as client:
+        async with ClientSession(connector=Watched(str(tmp_path / "socket"))) as client:
             text = await (await client.get(tenant.url + DATASETS)).text()
         await runner.cleanup()
         return text
 
     assert asyncio.run(work()) == "from the socket"
     assert not tenant.requests
+
+
+def test_a_tenant_that_is_closed_under_another_patch_answers_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def get(url: str) -> bytes:
+        async with aiohttp.request("GET", url) as response:
+            return await response.read()
+
+    with serving(lambda _: OK) as url:
+        with FakeTenant(url, unknown_routes="allow"):
+            connect = aiohttp.BaseConnector.connect
+            monkeypatch.setattr(aiohttp.BaseConnector, "connect", partialmethod(connect))
+            assert asyncio.run(get(url)) != OK.body
+        assert asyncio.run(get(url)) == OK.body
+
+
+def test_a_connection_to_a_tenant_serves_one_request() -> None:
+    async def work(url: str) -> None:
+        async with ClientSession() as client:
+            for _ in range(3):
+                assert await (await client.get(url)).read() == OK.body
+
+    with in_process(lambda _: OK) as url:
+        asyncio.run(work(url))
 
 
 def test_of_two_tenants_each_gets_its_own(tenant: FakeTenant) -> None:
@@ -509,6 +538,22 @@ def test_a_client_without_a_timeout_is_told_that_it_would_hang() -> None:
         tenant = stack.enter_context(FakeTenant())
         tenant.fail("read_timeout")
         asyncio.run(_timed(tenant, WouldHang, connect=5))
+
+
+def test_what_came_is_read_before_a_hang() -> None:
+    def answer(_: Request) -> Response:
+        raise Trouble("timeout", OK, at=5)
+
+    async def work(url: str) -> list[bytes]:
+        came = []
+        async with aiohttp.request("GET", url, timeout=ClientTimeout(0)) as response:
+            with suppress(RuntimeError):
+                async for chunk in response.content.iter_any():
+                    came.append(chunk)  # noqa: PERF401 -- what came before the end
+        return came
+
+    with in_process(answer) as url:
+        assert asyncio.run(work(url)) == [OK.body[:5]]
 
 
 def test_tasks_wait_beside_each_other(tenant: FakeTenant) -> None:
