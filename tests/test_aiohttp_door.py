@@ -194,8 +194,8 @@ def test_a_tenant_that_is_closed_under_another_patch_answers_no_longer(monkeypat
 
     with serving(lambda _: OK) as url:
         with FakeTenant(url, unknown_routes="allow"):
-            connect = aiohttp.BaseConnector.connect
-            monkeypatch.setattr(aiohttp.BaseConnector, "connect", partialmethod(connect))
+            for owner, name in ((aiohttp.BaseConnector, "connect"), (aiohttp.TCPConnector, "_create_connection")):
+                monkeypatch.setattr(owner, name, partialmethod(getattr(owner, name)))
             assert asyncio.run(get(url)) != OK.body
         assert asyncio.run(get(url)) == OK.body
 
@@ -595,6 +595,8 @@ def test_what_came_is_read_before_time_passes(tenant: FakeTenant) -> None:
     async def work() -> None:
         async with session(tenant) as client, client.post(tenant.url + EXPORT, json={}) as response:
             async for _ in response.content.iter_any():
+                for _ in range(4):  # as if it were handed on to another task
+                    await asyncio.sleep(0)
                 moments.append((tenant.clock.now - start).total_seconds())
 
     asyncio.run(work())

@@ -30,8 +30,6 @@ class Waits:
 
     def add(self, loop: AbstractEventLoop, seconds: float, passes: Callable[[float], object], over: Any) -> Wait:
         """Wait from now on."""
-        if not self._waits:
-            self._now = 0.0  # what is added to it stays exact
         wait = Wait(self._now + seconds, passes, over)
         self._waits.append(wait)
         self._rounds = RESTED
