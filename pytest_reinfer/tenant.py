@@ -426,14 +426,6 @@ class Tenant:
                 left = {name: value for name, value in source.fields.items() if name != "bucket_id"}
                 self.sources[source.id] = Source(left)
 
-    def drop_bucket(self, bucket: Bucket) -> None:
-        """Delete a bucket, and let go of it the sources that it feeds."""
-        del self.buckets[bucket.id], self.names[Bucket, bucket.full_name]
-        for source in list(self.sources.values()):
-            if source.fields.get("bucket_id") == bucket.id:
-                left = {name: value for name, value in source.fields.items() if name != "bucket_id"}
-                self.sources[source.id] = Source(left)
-
     # -------------------------------------------------------------------------------------------- comments
 
     def find_comment(self, uid: str) -> Row | None:

@@ -27,8 +27,8 @@ LAYERS = [
     ],
     ["handlers"],
     ["api"],
-    ["transports", "transports.guard", "transports.sockets", "transports.respx"],
-    ["transports.urllib3", "transports.httpx", "transports.http_client"],
+    ["transports", "transports.guard", "transports.sockets", "transports.respx", "transports.waits"],
+    ["transports.urllib3", "transports.httpx", "transports.http_client", "transports.aiohttp"],
     ["transports.requests", "transports.arrivals"],
     ["transports.switchboard"],
     ["effects"],
@@ -45,7 +45,9 @@ LAYERS = [
     ["plugin"],
 ]
 HEIGHT = {f"pytest_reinfer.{name}".rstrip("."): height for height, layer in enumerate(LAYERS) for name in layer}
-FREE_BELOW_THE_DOORS = {"requests", "responses", "urllib3", "httpx", "httpx2", "h11", "pytest", "hypothesis", "faker"}
+FREE_BELOW_THE_DOORS = {
+    *("requests", "responses", "urllib3", "httpx", "httpx2", "aiohttp", "h11", "pytest", "hypothesis", "faker"),
+}
 
 
 def module_name(path: Path) -> str:

@@ -18,6 +18,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx
 import httpx2
 import loopback
@@ -179,6 +180,37 @@ def of_urllib_request(url: str, timeout: float, got: list[bytes]) -> object:
         return response.status
 
 
+def of_aiohttp(url: str, timeout: float | None, got: list[bytes], connect: float | None = None) -> object:
+    async def work() -> object:
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=connect or timeout, sock_read=timeout)
+        async with aiohttp.ClientSession() as session, session.post(url, timeout=limits) as response:
+            got.append(await response.read())
+            return response.status
+
+    return asyncio.run(work())
+
+
+def of_aiohttp_by_hand(url: str, timeout: float, got: list[bytes]) -> object:
+    for attempt in count(1):
+        try:
+            return of_aiohttp(url, timeout, got)
+        except (aiohttp.ClientError, TimeoutError):
+            if attempt == 3:
+                raise
+    raise AssertionError
+
+
+def streamed_by_aiohttp(url: str, timeout: float, got: list[bytes]) -> object:
+    async def work() -> object:
+        limits = aiohttp.ClientTimeout(total=timeout)
+        async with aiohttp.ClientSession() as session, session.get(url, timeout=limits) as response:
+            async for chunk in response.content.iter_chunked(10):
+                got.append(chunk)  # noqa: PERF401 -- what came before an error, too
+            return response.status
+
+    return asyncio.run(work())
+
+
 CLIENTS: dict[str, tuple[Client, int]] = {  # and how often each tries at most
     "requests.get": (get, 1),
     "stream": (stream, 1),
@@ -199,6 +231,8 @@ CLIENTS: dict[str, tuple[Client, int]] = {  # and how often each tries at most
     },
     "http.client": (of_http_client, 1),
     "urllib.request": (of_urllib_request, 1),
+    "aiohttp": (of_aiohttp_by_hand, 3),
+    "aiohttp, streamed": (streamed_by_aiohttp, 1),
 }
 
 
@@ -220,17 +254,19 @@ def told(error: BaseException | None) -> Any:
 
 
 class Attempts:
-    """Counts what pools try, in both worlds."""
+    """Counts what pools and connectors try, in both worlds."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        make_request = urllib3.HTTPConnectionPool._make_request  # noqa: SLF001
+        for owner, name in ((urllib3.HTTPConnectionPool, "_make_request"), (aiohttp.BaseConnector, "connect")):
+            monkeypatch.setattr(owner, name, self._counting(getattr(owner, name)))
 
+    def _counting(self, attempt: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
             self.count += 1
-            return make_request(*args, **kwargs)
+            return attempt(*args, **kwargs)
 
-        monkeypatch.setattr(urllib3.HTTPConnectionPool, "_make_request", counted)
+        return counted
 
 
 def outcome(client: Client, url: str, timeout: float, attempts: Attempts) -> Any:
@@ -350,7 +386,9 @@ async def awaited(options: dict[str, Any], url: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", WAITS)
-@pytest.mark.parametrize("client", ["requests", "stream", "urllib3", "httpx", "httpx2", "httpx async", "http.client"])
+@pytest.mark.parametrize(
+    "client", ["requests", "stream", "urllib3", "httpx", "httpx2", "httpx async", "aiohttp", "http.client"]
+)
 def test_what_a_client_waits_is_told_and_not_waited(kind: str, client: str) -> None:
     trouble, timeout, expected = WAITS[kind]
     waited: list[float] = []
@@ -358,7 +396,14 @@ def test_what_a_client_waits_is_told_and_not_waited(kind: str, client: str) -> N
     connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     with (
         loopback.in_process(first(trouble)) as url,
-        suppress(requests.RequestException, urllib3.exceptions.HTTPError, httpx.HTTPError, httpx2.HTTPError, OSError),
+        suppress(
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            httpx.HTTPError,
+            httpx2.HTTPError,
+            aiohttp.ClientError,
+            OSError,
+        ),
     ):
         if client.startswith("httpx"):
             package = httpx2 if client == "httpx2" else httpx
@@ -373,6 +418,8 @@ def test_what_a_client_waits_is_told_and_not_waited(kind: str, client: str) -> N
             conn.sock.settimeout(read)
             conn.request("GET", "/")
             assert conn.getresponse().read() == (trouble.response or OK).body
+        elif client == "aiohttp":
+            of_aiohttp(url, read, [], connect)
         elif client == "urllib3":
             given = Timeout(connect=connect, read=read)
             urllib3.PoolManager().request("GET", url, timeout=given, retries=False)
@@ -407,7 +454,7 @@ def test_a_client_that_awaits_is_told_that_all_attempts_have_failed(package: Any
 
 @pytest.mark.parametrize("kind", ["silence", "silence in the body"])
 @pytest.mark.parametrize(
-    "client", ["requests", "stream", "urllib3", "Retry", "httpx", "httpx2", "httpx async", "urllib.request"]
+    "client", ["requests", "stream", "urllib3", "Retry", "httpx", "httpx2", "httpx async", "aiohttp", "urllib.request"]
 )
 def test_a_client_that_would_wait_for_ever_is_told(kind: str, client: str) -> None:
     class Hangs(AssertionError):
@@ -423,6 +470,7 @@ def test_a_client_that_would_wait_for_ever_is_told(kind: str, client: str) -> No
         "httpx2": lambda url: httpx2.get(url, timeout=None, verify=trusting_the_usual()),
         "httpx async": lambda url: asyncio.run(awaited({"timeout": None, "verify": trusting_the_usual()}, url)),
         "urllib.request": lambda url: urllib.request.urlopen(url).read(),
+        "aiohttp": lambda url: of_aiohttp(url, None, []),
     }
     with loopback.in_process(first(trouble)) as url, pytest.raises(Hangs, match="has set no read timeout") as error:
         calls[client](url)

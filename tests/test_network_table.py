@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx
 import httpx2
 import pytest
@@ -63,6 +64,17 @@ def by_httpx_async(package: Any, tenant: FakeTenant) -> None:
     asyncio.run(call())
 
 
+def by_aiohttp(tenant: FakeTenant) -> None:
+    async def post() -> None:
+        limits = aiohttp.ClientTimeout(sock_connect=5, sock_read=5)
+        async with aiohttp.request(
+            "POST", tenant.url + PATH, json={}, headers=tenant.headers, timeout=limits
+        ) as response:
+            await response.json()
+
+    asyncio.run(post())
+
+
 def by_http_client(tenant: FakeTenant) -> None:
     conn = http.client.HTTPSConnection(urlsplit(tenant.url).netloc, timeout=5)
     conn.request("POST", PATH, b"{}", {**tenant.headers, "Content-Type": "application/json"})
@@ -80,6 +92,7 @@ CLIENTS: dict[str, tuple[Callable[[FakeTenant], None], ...]] = {  # by the colum
     "`Retry(2)`": (by_retry,),
     "`urllib3`": (by_urllib3,),
     "`httpx`, `httpx2`": tuple(partial(by, each) for by in (by_httpx, by_httpx_async) for each in (httpx, httpx2)),
+    "`aiohttp`": (by_aiohttp,),
     "`http.client`": (by_http_client,),
     "`urllib.request`": (by_urllib_request,),
 }
@@ -88,6 +101,7 @@ FAILURES = (
     urllib3.exceptions.HTTPError,
     httpx.HTTPError,
     httpx2.HTTPError,
+    aiohttp.ClientError,
     http.client.HTTPException,
     OSError,
     ValueError,

@@ -32,6 +32,12 @@ def _of_httpx2(locate: Locate) -> list[Replaced]:
     return httpx.doors(locate, "httpx2")
 
 
+def _of_aiohttp(locate: Locate) -> list[Replaced]:
+    from pytest_reinfer.transports import aiohttp  # noqa: PLC0415
+
+    return aiohttp.doors(locate)
+
+
 def _of_respx(locate: Locate) -> list[Replaced]:
     from pytest_reinfer.transports import respx  # noqa: PLC0415
 
@@ -39,6 +45,7 @@ def _of_respx(locate: Locate) -> list[Replaced]:
 
 
 DOORS: Final[dict[str, Callable[[Locate], list[Replaced]]]] = {  # by the package of the client
+    "aiohttp": _of_aiohttp,
     "httpx": _of_httpx,
     "httpx2": _of_httpx2,
     "respx": _of_respx,

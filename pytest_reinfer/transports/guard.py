@@ -45,8 +45,8 @@ def refuse(host: object, guarded: tuple[str, ...], allowed: tuple[str, ...] = ()
         f"The thread {threading.current_thread().name!r} was about to reach {name}, where real tenants live.\n"
         "It was stopped. A request gets here when no open tenant serves its URL: the test did not ask for the fixture "
         "`reinfer`, the URL is not below `reinfer.url`, the thread outlived its test, or the client is one that this "
-        "version has no door for (it has them for `requests`, `urllib3`, `httpx`, `httpx2`, `http.client` and "
-        "`urllib.request`).\n"
+        "version has no door for (it has them for `requests`, `urllib3`, `httpx`, `httpx2`, `aiohttp`, `http.client` "
+        "and `urllib.request`).\n"
         "A test that means to reach this host: add it to the ini option `reinfer_allow_hosts`."
     )
 

@@ -65,7 +65,7 @@ class PlayedSocket:
     def __init__(self, trouble: Trouble) -> None:
         self._trouble = trouble
         self._timeout: float | None = None
-        self._coming = _pieces(trouble)
+        self._coming = pieces(trouble)
         self._come = memoryview(b"")
 
     def settimeout(self, seconds: float | None) -> None:
@@ -112,14 +112,14 @@ class PlayedSocket:
     def _wait(self, seconds: float) -> None:
         waits = seconds if self._timeout is None else min(seconds, self._timeout)
         if waits == math.inf:
-            raise self._trouble.hangs(_hanging(self._trouble))
+            raise self._trouble.hangs(hanging(self._trouble))
         if waits:
             self._trouble.passes(waits)
         if waits < seconds:
             raise TimeoutError("timed out")
 
 
-def _pieces(trouble: Trouble) -> Iterator[tuple[float, bytes | None]]:
+def pieces(trouble: Trouble) -> Iterator[tuple[float, bytes | None]]:
     """What comes, each piece after so many seconds; None is the end."""
     response = trouble.response
     if response is None:
@@ -144,7 +144,8 @@ def _head(response: Response, *, told: bool) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _hanging(trouble: Trouble) -> str:
+def hanging(trouble: Trouble) -> str:
+    """What a client is told that would wait for ever."""
     response = trouble.response
     came = (
         "no byte of an answer"
