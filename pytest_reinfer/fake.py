@@ -184,6 +184,11 @@ class FakeTenant:
         """Know that a server answers for it, and what programs need besides to reach it there; None: no longer."""
         self._on_server = environment
 
+    def strayed(self, request: Request) -> None:
+        """Know of a request to its port that went to no tenant at all."""
+        with self._lock:
+            self._unexpected.stray(request, self.url)
+
     @property
     def waits(self) -> bool:
         """Whether a request may call a function of the test's own, which may take its time and ask the tenant."""

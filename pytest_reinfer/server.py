@@ -6,14 +6,14 @@ import errno
 import os
 import socket
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pytest_reinfer import api, contract
 from pytest_reinfer.transports import asgi
-from pytest_reinfer.wire import Request, Response, Trouble
+from pytest_reinfer.wire import UNREACHED, Request, Response, Trouble
 
 if TYPE_CHECKING:
     import ssl
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"  # and no other: nothing here is for a network
 MOST_PORTS: Final = 65_535
-TRUST: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")  # where clients look for authorities
+# Where clients are told of authorities: OpenSSL, requests, curl, Node.
+TRUST: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
+@lru_cache(maxsize=16)
 def tenant_url(server: str, name: str) -> str:
     """The URL of a tenant of this name on a server, in the form that the service has for several on one host."""
     addresses = (urlsplit(each["url"]).path for each in contract.convention("x-servers"))
     path: str = next(address for address in addresses if address)
-    return server + path.format(organisation="acme", tenant=quote(name, ""))
+    return server + path.format(organisation="acme", tenant=name)
 
 
 def _without_proxy() -> dict[str, str]:
@@ -93,11 +95,13 @@ class Server:
                 f"The port {self._port} of {HOST} is taken: another program listens there, or another server of this "
                 "one. Without a number, Server() takes a port that is free.",
             ) from None
+        self._listening = listening.dup()  # the event loop closes what it is given
         try:
             app = asgi.application(self._answer)
             self._stop = uvicorn.run(app, listening, self._certified() if self._tls else None)
         except BaseException:
             listening.close()
+            self._listening.close()
             raise
         self._process = os.getpid()
         self._url = f"{'https' if self._tls else 'http'}://{HOST}:{self._listening.getsockname()[1]}"
@@ -111,9 +115,8 @@ class Server:
         stop()
         with listening, suppress(OSError):  # a forked process may hold the port too, and would keep it open
             listening.shutdown(socket.SHUT_RDWR)
-        for path in self._environment.values():
-            with suppress(OSError):
-                Path(path).unlink()
+        for path in set(self._environment.values()):
+            Path(path).unlink(missing_ok=True)
         self._url, self._environment = "", {}
         for tenant in tuple(self._tenants.values()):
             self.unplug(tenant)
@@ -193,8 +196,14 @@ def _answered(tenant: FakeTenant, request: Request) -> Response:
     """What a tenant answers, or what has kept it from answering, in words: the tenant keeps it for its test."""
     try:
         return tenant.answer(request)
-    except Trouble:
-        raise
+    except Trouble as trouble:
+        if trouble.end not in UNREACHED:
+            raise
+        return _failed(trouble.hangs(f"A client that has connected cannot meet a {trouble.end}."))
     except Exception as error:  # noqa: BLE001 -- whatever it is
-        told = f"{type(error).__name__}: {error}\n"
-        return Response(500, {"Content-Type": "text/plain; charset=utf-8"}, told.encode(errors="replace"))
+        return _failed(error)
+
+
+def _failed(error: BaseException) -> Response:
+    told = f"{type(error).__name__}: {error}\n"
+    return Response(500, {"Content-Type": "text/plain; charset=utf-8"}, told.encode(errors="replace"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
 from pytest_reinfer import contract
-from pytest_reinfer.wire import BROKEN, Request, Trouble
+from pytest_reinfer.wire import Request, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -172,7 +172,7 @@ async def _in_a_thread(answer: Callable[[], Response], request: Request, receive
 async def _play(trouble: Trouble, scope: Message, receive: Receive, send: Send) -> None:
     """Let happen to the client's connection what a trouble says, in real time."""
     ending: Callable[[str], Awaitable[None]] | None = (scope.get("extensions") or {}).get(ENDING)
-    if trouble.end and (ending is None or trouble.end not in BROKEN):
+    if trouble.end and ending is None:
         raise trouble.hangs(cannot(trouble))
     if await _gone(receive, trouble.delay, trouble):
         return
@@ -199,7 +199,7 @@ def cannot(trouble: Trouble) -> str:
     """Why a trouble is refused."""
     return (
         f"An application cannot bring about a {trouble.end}: the connection is its server's.\n"
-        "The fixture `reinfer_server` has a server that can, except for what comes before a connection is made."
+        "The fixture `reinfer_server` has a server that resets, closes and keeps silent."
     )
 
 
