@@ -27,13 +27,20 @@ LAYERS = [
     ],
     ["handlers"],
     ["api"],
-    ["transports", "transports.guard", "transports.sockets", "transports.respx", "transports.waits"],
-    ["transports.urllib3", "transports.httpx", "transports.http_client", "transports.aiohttp"],
+    [
+        *("transports", "transports.asgi", "transports.guard", "transports.respx", "transports.sockets"),
+        "transports.waits",
+    ],
+    [
+        *("transports.aiohttp", "transports.http_client", "transports.httpx", "transports.urllib3"),
+        *("transports.uvicorn", "transports.wsgi"),
+    ],
     ["transports.requests", "transports.arrivals"],
     ["transports.switchboard"],
     ["effects"],
     ["injection"],
     ["fake"],
+    ["server"],
     ["strategies.tables"],
     ["strategies.parts", "strategies.plans"],
     ["strategies.objects", "strategies.model"],
@@ -46,7 +53,8 @@ LAYERS = [
 ]
 HEIGHT = {f"pytest_reinfer.{name}".rstrip("."): height for height, layer in enumerate(LAYERS) for name in layer}
 FREE_BELOW_THE_DOORS = {
-    *("requests", "responses", "urllib3", "httpx", "httpx2", "aiohttp", "h11", "pytest", "hypothesis", "faker"),
+    *("requests", "responses", "urllib3", "httpx", "httpx2", "aiohttp", "h11", "uvicorn", "pytest", "hypothesis"),
+    "faker",
 }
 
 
@@ -102,17 +110,14 @@ def at_import(tree: ast.Module) -> list[ast.stmt]:
 @pytest.mark.parametrize("name", MODULES)
 def test_heavy_libraries_are_imported_where_they_are_used(name: str) -> None:
     heavy = {
-        "jsonschema",
-        "jsonschema_rs",
-        "referencing",
-        "hypothesis",
-        "faker",
-        "requests",
-        "responses",
-        "urllib3",
-        "h11",
+        *("jsonschema", "jsonschema_rs", "referencing", "hypothesis", "faker", "requests", "responses", "urllib3"),
+        *("h11", "uvicorn", "trustme"),
     }
-    if name in ("pytest_reinfer.transports.requests", "pytest_reinfer.transports.urllib3"):
+    if name in (
+        "pytest_reinfer.transports.requests",
+        "pytest_reinfer.transports.urllib3",
+        "pytest_reinfer.transports.uvicorn",
+    ):
         return
     if name.startswith("pytest_reinfer.strategies"):
         heavy -= {"hypothesis"}  # tests import these, and for its sake
