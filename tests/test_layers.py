@@ -18,7 +18,7 @@ LAYERS = [
     ["refusal", "comments", "log", "violations"],
     ["faults", "tenant"],
     ["clock", "budget"],
-    ["export", "seeding", "unexpected", "given"],
+    ["export", "seeding", "unexpected", "given", "state"],
     ["verdict"],
     ["handlers.call"],
     ["handlers.comments", "handlers.datasets"],
