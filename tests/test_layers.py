@@ -12,7 +12,7 @@ import pytest_reinfer
 PACKAGE = Path(pytest_reinfer.__file__).parent
 # From the bottom up: a module may import from its own layer's left neighbours and from any layer below.
 LAYERS = [
-    ["wire", "stamps", "travel", "patching", "phrases", "types", "for_hypothesis"],
+    ["wire", "stamps", "travel", "patching", "phrases", "types", "for_hypothesis", "markup"],
     ["content"],
     ["contract"],
     ["refusal", "comments", "log", "violations"],
@@ -31,6 +31,7 @@ LAYERS = [
     ["effects"],
     ["injection"],
     ["fake"],
+    ["view"],
     ["strategies.tables"],
     ["strategies.parts", "strategies.plans"],
     ["strategies.objects", "strategies.model"],
