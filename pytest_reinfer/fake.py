@@ -34,7 +34,7 @@ from pytest_reinfer.tenant import (
 )
 from pytest_reinfer.travel import travelled
 from pytest_reinfer.unexpected import Policy, Unexpected, WouldHang
-from pytest_reinfer.wire import Place, Trouble
+from pytest_reinfer.wire import UNREACHED, Place, Trouble
 
 if TYPE_CHECKING:
     import os
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pytest_reinfer.injection import Injection
     from pytest_reinfer.log import LoggedRequest
     from pytest_reinfer.patching import Replaced
+    from pytest_reinfer.transports import asgi, wsgi
     from pytest_reinfer.wire import JSON, Exchange, Request, Response
 
     Found = TypeVar("Found")
@@ -102,6 +103,7 @@ class FakeTenant:
         self._injected = 0  # so many plans were ever in force: each has draws of its own
         self._budgets: tuple[Budget, ...] = ()
         self._waits: dict[str, Wait] = {}  # of those that are rate limited, by what they send as token
+        self._on_server: Mapping[str, str] | None = None  # what programs need besides to reach it there
         self.faults_must_fire = True  # or else those that never fired fail nothing
         self.requests = Log(log_bodies)
 
@@ -156,8 +158,34 @@ class FakeTenant:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What programs find in their environment that are to reach it: `REINFER_ENDPOINT` and `REINFER_TOKEN`."""
-        return {"REINFER_ENDPOINT": self.url, "REINFER_TOKEN": self.token}
+        """What programs find in their environment that are to reach it: `REINFER_ENDPOINT` and `REINFER_TOKEN`.
+
+        On a server also what keeps them from a proxy, where one is set, and with TLS what lets them trust it.
+        """
+        return {"REINFER_ENDPOINT": self.url, "REINFER_TOKEN": self.token, **(self._on_server or {})}
+
+    @property
+    def asgi(self) -> asgi.Application:
+        """An ASGI application that answers as this tenant: at the root, below any `root_path`, and below its URL."""
+        from pytest_reinfer.transports import asgi  # noqa: PLC0415 -- asyncio costs 30 ms
+
+        return asgi.application(self.answer, self._place[2], lambda _: self.waits)
+
+    @property
+    def wsgi(self) -> wsgi.Application:
+        """A WSGI application that answers as this tenant: at the root, below any `SCRIPT_NAME`, and below its URL."""
+        from pytest_reinfer.transports import wsgi  # noqa: PLC0415
+
+        return wsgi.application(self.answer, self._place[2])
+
+    def plugged(self, environment: Mapping[str, str] | None) -> None:
+        """Know that a server answers for it, and what programs need besides to reach it there; None: no longer."""
+        self._on_server = environment
+
+    @property
+    def waits(self) -> bool:
+        """Whether a request may call a function of the test's own, which may take its time and ask the tenant."""
+        return any(callable(fault.what) for injected in self._injections for fault in injected.plan.faults)
 
     def locate(self, url: str) -> Place | None:
         """Who answers a URL, with its path (percent-encoded) and query below the tenant's; None if it is not ours."""
@@ -230,7 +258,7 @@ class FakeTenant:
 
     def _met(self, request: Request) -> Response:
         """What a request meets of the faults in force."""
-        met = injection.answer(self._state, request, self._injections)
+        met = injection.answer(self._state, request, self._injections, self._unlocked)
         self.requests.add(request, met.status, met.route, met.permission, met.fault)
         self._unexpected.add(request, met.refusal, met.route)
         if met.trouble is None and met.response is not None:
@@ -238,6 +266,15 @@ class FakeTenant:
         trouble = met.trouble or Trouble("connection_closed")
         trouble.passes, trouble.hangs = self.clock.advance, partial(self._hung, request)
         raise trouble
+
+    @contextmanager
+    def _unlocked(self) -> Iterator[None]:
+        """Let other threads be answered for a while: a function of the test's own may wait for one that asks."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()
 
     def _hung(self, request: Request, what: str) -> BaseException:
         """Remember a client that would wait for ever; what it meets instead."""
@@ -472,6 +509,12 @@ class FakeTenant:
             raise TypeError(f"fail: a plan says everything itself, and takes no {', '.join(about)}.")
         if self._place[0] == "http" and any(fault.what == "tls_error" for fault in what.faults):
             raise ValueError(f"fail: there is no TLS at {self.url}, and so no tls_error.")
+        if self._on_server is not None and (early := {fault.what for fault in what.faults}.intersection(UNREACHED)):
+            others = ", ".join(name for name in faults.NETWORK if name not in UNREACHED)
+            raise ValueError(
+                f"fail: {', '.join(map(str, early))} cannot be done to a client that has connected to a real port. "
+                f"What can be done there is {others}. The fixture `reinfer`, without a server, has all."
+            )
         return self._inject(what)
 
     def before(self, call: Callable[[], object], **requests: Any) -> Injection:
@@ -630,6 +673,7 @@ class FakeTenant:
         """Hold again what a snapshot, of this tenant or another, holds. The log stays."""
         with self._lock:
             self._state = snapshot.fork()
+            self._state.url = self.url
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that the tenant holds to a JSON file, for `load`: whole, or not at all; only its owner may read it.

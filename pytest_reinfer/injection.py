@@ -13,6 +13,7 @@ from pytest_reinfer.log import LoggedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from pytest_reinfer.faults import Fault, Plan
     from pytest_reinfer.tenant import Tenant
@@ -129,13 +130,16 @@ class _Line:
             return None
         return fault
 
-    def act(self, tenant: Tenant, logged: LoggedRequest, fault: Fault) -> None:
+    def act(
+        self, tenant: Tenant, logged: LoggedRequest, fault: Fault, aside: Callable[[], AbstractContextManager[object]]
+    ) -> None:
         """Do what is to be done; requests that a function of the test's own sends meanwhile are not for it."""
         self._busy = True
         try:
             if callable(fault.what):
                 self.fire()
-                effects.own(fault.what)
+                with aside():
+                    effects.own(fault.what)
             elif effects.edit(tenant, logged, str(fault.what)):
                 self.fire()
         finally:
@@ -209,10 +213,17 @@ def as_logged(request: Request) -> LoggedRequest:
     return LoggedRequest(request.method, request.path, request.query, request.body, None, route_of(request), None)
 
 
-def answer(tenant: Tenant, request: Request, injections: Iterable[Injection]) -> Met:
+def answer(
+    tenant: Tenant,
+    request: Request,
+    injections: Iterable[Injection],
+    aside: Callable[[], AbstractContextManager[object]],
+) -> Met:
     """Answer a request as `api.answer` does, unless a fault in force is for it: of several, the first in force.
 
     Functions are called and edits made before, all that are due.
+
+    aside: makes what is entered while a function is called, which may have the tenant answer others.
     """
     every = (fault for injection in injections for line in injection.lines() for fault in line.faults)
     met = effects.redirected(tenant, request, every)
@@ -224,7 +235,7 @@ def answer(tenant: Tenant, request: Request, injections: Iterable[Injection]) ->
     for line in acting:
         fault = line.due(logged)
         if fault is not None:
-            line.act(tenant, logged, fault)
+            line.act(tenant, logged, fault, aside)
     due = [(line, fault) for line in lines if line not in acting and (fault := line.due(logged))]
     for line, fault in due:
         met = effects.meet(tenant, request, logged, fault)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from argparse import ArgumentTypeError
 from contextlib import ExitStack, nullcontext
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from pytest_reinfer import FakeTenant
+    from pytest_reinfer.server import Server
     from pytest_reinfer.tenant import Tenant
     from pytest_reinfer.transports.switchboard import Switchboard
 
 MARKER = (
-    "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536): "
-    "how the fixture `reinfer` makes its tenant. url: where it answers; seed: what ids and generated content follow "
+    "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536, "
+    "tls=False): how the fixtures `reinfer` and `reinfer_server` make their tenant. url: where it answers, without a "
+    "server; tls: whether `reinfer_server` speaks https; seed: what ids and generated content follow "
     "from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
     "unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake does not build; "
     "log_bodies: bytes of a request's body that are kept in `reinfer.requests`."
@@ -159,6 +162,7 @@ class Session:
             "seed": int(config.getini("reinfer_seed")),
             "url": config.getini("reinfer_url") or None,
             "sleep": config.getini("reinfer_sleep"),
+            "tls": False,
         }
         self._allowed = tuple(config.getini("reinfer_allow_hosts"))
         self._guarded: set[str] = set()  # hosts of tenants beside the service's own
@@ -167,6 +171,9 @@ class Session:
         self._guards = [Replaced(socket, name, self._guarding).open() for name in resolvers]
         self._proxies = self._without_proxies()
         self._switchboard: Switchboard | None = None
+        self._servers: dict[tuple[int, bool], Server] = {}  # by process, and whether with TLS
+        self._numbers = count(1)  # of the tenants on them
+        self._board: Server | Switchboard | None = None  # that the tenant of this test is plugged in
         self._snapshots: dict[tuple[object, ...], Tenant] = {}  # what the setup hooks made, by seed and hooks
         self._item: pytest.Item  # the test that runs
         self._tenant: FakeTenant | None = None  # of this test
@@ -180,6 +187,8 @@ class Session:
         _put_back(self._proxies)
         if self._switchboard is not None:
             self._switchboard.close()
+        for server in self._servers.values():
+            server.close()
 
     @pytest.fixture
     def reinfer(self) -> Iterator[FakeTenant]:
@@ -190,27 +199,78 @@ class Session:
         """
         __tracebackhide__ = True
         # The test is known from its hook: a fixture that asks for `request` costs a third more.
+        yield from self._opened(on_server="reinfer_server" in getattr(self._item, "fixturenames", ()))
+
+    @pytest.fixture
+    def reinfer_server(self) -> Iterator[FakeTenant]:
+        """The tenant of this test on a port of this machine, for any client: other languages, processes, services.
+
+        It is the fixture `reinfer`, with all that markers and hooks say, at a URL that is its own. The server starts
+        with the first test that asks for it, and serves the whole session; several clients at once are welcome.
+        """
+        __tracebackhide__ = True
+        yield from self._opened(on_server=True)
+
+    def _opened(self, *, on_server: bool) -> Iterator[FakeTenant]:
+        """The tenant of the test that runs; who asks for it first makes it, and ends it."""
+        __tracebackhide__ = True
+        if self._tenant is not None:
+            if on_server and self._board is self._switchboard:
+                pytest.fail(
+                    "The test has its tenant already, without a server. Ask for `reinfer_server` by name, as an "
+                    "argument of the test or of a fixture of its own, and not only by getfixturevalue.",
+                    pytrace=False,
+                )
+            yield self._tenant
+            return
         marks = [mark for mark in self._item.iter_markers() if mark.name.startswith("reinfer")]
         marks.reverse()  # the closest last
         settings = self._settings(marks)
-        sleep = settings.pop("sleep")
+        sleep, tls = settings.pop("sleep"), settings.pop("tls")
         if sleep not in ("real", "clock"):
             _wrong(f"sleep is 'real' or 'clock', not {sleep!r}", MARKER)
-        self._tenant = tenant = self._made(self._item, settings)
+        if tls not in (True, False) or (tls and not on_server):
+            _wrong(f"tls is True or False, and for the fixture `reinfer_server` alone, not {tls!r} here", MARKER)
+        if on_server:
+            settings["url"] = self._address(marks, tls=tls)
+        board = self._servers[os.getpid(), tls] if on_server else self._doors()
+        tenant = self._made(self._item, settings)
+        self._tenant, self._board = tenant, board
+        board.plug(tenant)
         self._arrange(tenant, marks)
         environment = tenant.environment
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
+        with tenant.clock.lead() if sleep == "clock" else nullcontext():
+            yield tenant
+        board.unplug(tenant)
+        self._budgets.close()
+        tenant.check()
+
+    def _doors(self) -> Switchboard:
+        """What leads this process to tenants without a server; opened with the first."""
         if self._switchboard is None:
             from pytest_reinfer.transports.switchboard import Switchboard  # noqa: PLC0415
 
             self._switchboard = Switchboard()
-        self._switchboard.plug(tenant)
-        with tenant.clock.lead() if sleep == "clock" else nullcontext():
-            yield tenant
-        self._switchboard.unplug(tenant)
-        self._budgets.close()
-        tenant.check()
+        return self._switchboard
+
+    def _address(self, marks: Sequence[pytest.Mark], *, tls: bool) -> str:
+        """The URL of the next tenant on the server of this process, which starts with the first."""
+        __tracebackhide__ = True
+        from pytest_reinfer.server import Server, tenant_url  # noqa: PLC0415
+
+        for mark in marks:
+            if mark.name == "reinfer" and mark.kwargs.get("url") is not None:
+                _wrong(
+                    f"url={mark.kwargs['url']!r}: a tenant of the fixture `reinfer_server` answers on a port of this "
+                    "machine, at a URL of its own",
+                    MARKER,
+                )
+        place = os.getpid(), tls  # a forked process has no threads, and so no server
+        if place not in self._servers:
+            self._servers[place] = Server(tls=tls).start()
+        return tenant_url(self._servers[place].url, f"test-{next(self._numbers)}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -259,7 +319,7 @@ class Session:
         finally:
             _put_back(self._environment)
             self._environment = {}
-            self._tenant = None
+            self._tenant = self._board = None
 
     def _made(self, item: pytest.Item, settings: dict[str, Any]) -> FakeTenant:
         """The tenant of a test, as its settings and the setup hooks of its folder want it."""

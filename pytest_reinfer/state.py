@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from pytest_reinfer.wire import JSON
 
 VERSION: Final = 1  # of the file
-NUMBERS: Final = ("seed", "url", "now", "made")
+NUMBERS: Final = ("seed", "now", "made")
 RESOURCES: Final = {"projects": Project, "sources": Source, "datasets": Dataset}
 KEPT: Final = (*NUMBERS, *RESOURCES, "users", "comments", "labelled", "model_tags")
-LEFT: Final = (  # what follows from the rest, and what is a rule or a failure of one run
-    *("names", "own", "travelled"),
+LEFT: Final = (  # what follows from the rest or from where it answers, and what is a rule of one run
+    *("names", "own", "travelled", "url"),
     *("denied", "rate", "lag", "reads", "windows", "past"),
 )
 

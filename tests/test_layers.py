@@ -24,14 +24,14 @@ LAYERS = [
     ["handlers.comments", "handlers.datasets"],
     ["handlers"],
     ["api"],
-    ["transports", "transports.guard", "transports.sockets"],
-    ["transports.urllib3"],
+    ["transports", "transports.guard", "transports.sockets", "transports.asgi"],
+    ["transports.urllib3", "transports.uvicorn", "transports.wsgi"],
     ["transports.requests"],
     ["transports.switchboard"],
     ["effects"],
     ["injection"],
     ["fake"],
-    ["view"],
+    ["server", "view"],
     ["strategies.tables"],
     ["strategies.parts", "strategies.plans"],
     ["strategies.objects", "strategies.model"],
@@ -43,7 +43,7 @@ LAYERS = [
     ["plugin"],
 ]
 HEIGHT = {f"pytest_reinfer.{name}".rstrip("."): height for height, layer in enumerate(LAYERS) for name in layer}
-FREE_BELOW_THE_DOORS = {"requests", "responses", "urllib3", "httpx", "pytest", "hypothesis", "faker"}
+FREE_BELOW_THE_DOORS = {"requests", "responses", "urllib3", "httpx", "pytest", "hypothesis", "faker", "uvicorn"}
 
 
 def module_name(path: Path) -> str:
@@ -98,7 +98,12 @@ def at_import(tree: ast.Module) -> list[ast.stmt]:
 @pytest.mark.parametrize("name", MODULES)
 def test_heavy_libraries_are_imported_where_they_are_used(name: str) -> None:
     heavy = {"jsonschema", "jsonschema_rs", "referencing", "hypothesis", "faker", "requests", "responses", "urllib3"}
-    if name in ("pytest_reinfer.transports.requests", "pytest_reinfer.transports.urllib3"):
+    heavy |= {"uvicorn", "trustme"}
+    if name in (
+        "pytest_reinfer.transports.requests",
+        "pytest_reinfer.transports.urllib3",
+        "pytest_reinfer.transports.uvicorn",
+    ):
         return
     if name.startswith("pytest_reinfer.strategies"):
         heavy -= {"hypothesis"}  # tests import these, and for its sake
