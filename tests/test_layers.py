@@ -41,6 +41,8 @@ LAYERS = [
     [""],
     ["reruns"],
     ["plugin"],
+    ["command"],
+    ["__main__"],
 ]
 HEIGHT = {f"pytest_reinfer.{name}".rstrip("."): height for height, layer in enumerate(LAYERS) for name in layer}
 FREE_BELOW_THE_DOORS = {"requests", "responses", "urllib3", "httpx", "pytest", "hypothesis", "faker", "uvicorn"}
