@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
+from pytest_reinfer import FakeTenant
+
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
+    from pathlib import Path
 
 LAST = "Stop"  # the name of the last line that it prints
+SOURCE_ID = "18ba5ce699f8da1f"  # of the source in the documented samples
+OPEN = "https://<my_api_endpoint>"
 
 
 def line(*arguments: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
@@ -20,9 +28,17 @@ def line(*arguments: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
     return [sys.executable, "-W", "error", "-m", "pytest_reinfer", *arguments]
 
 
-def run(*arguments: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end."""
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 -- our own
+def run(*arguments: str | os.PathLike[str], given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; `given` is its input."""
+    return subprocess.run(  # noqa: S603 -- our own
+        arguments,
+        input=given,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
 
 
 class Served:
@@ -83,3 +99,35 @@ def serve(*arguments: str | os.PathLike[str]) -> Iterator[Served]:
         yield served
     finally:
         served.stop()
+
+
+def needs(program: str) -> str:
+    """Where a program is; without it a test is skipped, or fails where REINFER_TESTS_SKIP_NOTHING is set, as in CI."""
+    found = shutil.which(program)
+    if found is None:
+        skip_or_fail = pytest.fail if os.environ.get("REINFER_TESTS_SKIP_NOTHING") else pytest.skip
+        skip_or_fail(f"{program} is not installed here")
+    return found
+
+
+@contextmanager
+def documented(folder: Path) -> Iterator[Served]:
+    """A tenant in which the names and ids of the documented samples mean something, served."""
+    tenant = FakeTenant()
+    source = tenant.add_source("acme/mail", comments=100)
+    dataset = tenant.add_dataset("acme/example", title="An Example Dataset", sources=[source], labels=["Parent Label"])
+    tenant.annotate(dataset, tenant.comments(source)[0]["uid"], ["Parent Label"])
+    tenant.predict(dataset, tenant.comments(source)[0]["uid"], {"Parent Label": 0.95})
+    tenant.tag_model(dataset, "prod", 5)
+    tenant.tag_model(dataset, "staging", 7)
+    path = folder / "tenant.json"
+    tenant.save(path)
+    path.write_bytes(path.read_bytes().replace(source.id.encode(), SOURCE_ID.encode()))
+    with serve("--state", path) as served:
+        yield served
+
+
+def as_published(sample: str, served: Served) -> str:
+    """A sample, but for the endpoint and the project, which it leaves open."""
+    assert OPEN in sample
+    return sample.replace(OPEN, served.endpoint).replace("<project>", "acme")
