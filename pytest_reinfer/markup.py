@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-EMPTY: Final = frozenset({"input", "link", "meta"})  # elements that have no end
+EMPTY: Final = frozenset({"input", "link", "meta", "wbr"})  # elements that have no end
 
 
 class Html(str):

@@ -308,12 +308,10 @@ def _table(caption: str, columns: Sequence[object], rows: Iterable[Sequence[obje
     return tag("table", tag("caption", caption), tag("thead", tag("tr", *head)), tag("tbody", *body))
 
 
-def _facts(*pairs: tuple[str, object]) -> Html:
-    return tag(
-        "dl",
-        *(tag(kind, each) for pair in pairs for kind, each in zip(("dt", "dd"), pair, strict=True)),
-        class_="facts",
-    )
+def _facts(*pairs: tuple[str, object], row: bool = False) -> Html:
+    """Names with what they stand for, below each other or in a row."""
+    lines = (tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs)
+    return tag("dl", *lines, class_="row" if row else "facts")
 
 
 # ------------------------------------------------------------------------------------------------- first page
@@ -330,6 +328,7 @@ def _overview(shown: Shown, asked: Asked, problem: str | None = None) -> Html:
         ("Token", "printed in the terminal where the tenant was started"),
         ("Its clock", tag("time", stamp(state.now))),
         ("Seed", state.seed),
+        row=True,
     )
     return _document(
         "The tenant",
@@ -382,7 +381,7 @@ def _named(table: str, resource: Dataset | Source) -> Html:
     """A link to a dataset or a source, and its title."""
     href = f"{HOME}{table}/{quote(resource.owner, safe='')}/{quote(resource.name, safe='')}"
     title = tag("div", resource.title, class_="soft small", dir="auto") if resource.title else None
-    return joined([tag("a", resource.full_name, href=href), title])
+    return joined([tag("a", f"{resource.owner}/", tag("wbr"), resource.name, href=href), title])
 
 
 def _posting(shown: Shown, action: str, *inside: object) -> Html:

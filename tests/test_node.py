@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,3 +89,10 @@ def test_a_program_by_fetch_uploads_and_exports_every_comment(node: str) -> None
 def test_a_program_by_fetch_is_refused_with_a_wrong_token(node: str, served: Served) -> None:
     environment = {**served.environment, "REINFER_TOKEN": "of-another-tenant"}
     assert walk(node, environment) == {"error": "401: 401 Unauthorized"}
+
+
+def test_the_example_of_the_docs_runs_as_it_stands(node: str, served: Served) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "serve.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```js\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    ended = run(node, "--input-type=module", "-", given=example, **served.environment)
+    assert (ended.stdout, ended.stderr) == ("[ 'example' ]\n", "")

@@ -324,3 +324,14 @@ def test_without_a_command_it_says_what_is_missing() -> None:
 def test_the_command_has_its_name() -> None:
     project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["scripts"] == {"pytest-reinfer": f"{command.__name__}:{command.main.__name__}"}
+
+
+def test_the_docs_tell_every_option_and_what_is_printed(served: Served) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "serve.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\s+(--[a-z-]+)", run(*line("serve", "--help")).stdout, re.MULTILINE))
+    assert told == set(re.findall(r"^\| `(--[a-z-]+)` \|", page, re.MULTILINE))
+    printed = page.partition("```\nREINFER_ENDPOINT")[2].partition("```")[0]
+    assert [*served.environment, *served.printed] == [
+        "REINFER_ENDPOINT",
+        *re.findall(r"^(\w+)[=:]", printed, re.MULTILINE),
+    ]
