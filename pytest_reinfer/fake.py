@@ -62,6 +62,7 @@ class Wait(NamedTuple):
     """What a client was told that is rate limited: at which moment of the tenant, and until when by the real clock."""
 
     window: int
+    seconds: int
     until: float
     times: int  # that it has waited so, in a row
 
@@ -169,7 +170,9 @@ class FakeTenant:
         """An ASGI application that answers as this tenant: at the root, below any `root_path`, and below its URL."""
         from pytest_reinfer.transports import asgi  # noqa: PLC0415 -- asyncio costs 30 ms
 
-        return asgi.application(self.answer, self._place[2], lambda _: self.waits)
+        return asgi.application(
+            lambda request: partial(self.answer, request) if self.waits else self.answer(request), self._place[2]
+        )
 
     @property
     def wsgi(self) -> wsgi.Application:
@@ -182,10 +185,17 @@ class FakeTenant:
         """Know that a server answers for it, and what programs need besides to reach it there; None: no longer."""
         self._on_server = environment
 
+    def strayed(self, request: Request) -> None:
+        """Know of a request to its port that went to no tenant at all."""
+        with self._lock:
+            self._unexpected.stray(request, self.url)
+
     @property
     def waits(self) -> bool:
         """Whether a request may call a function of the test's own, which may take its time and ask the tenant."""
-        return any(callable(fault.what) for injected in self._injections for fault in injected.plan.faults)
+        return bool(self._injections) and any(
+            callable(fault.what) for injected in self._injections for fault in injected.plan.faults
+        )
 
     def locate(self, url: str) -> Place | None:
         """Who answers a URL, with its path (percent-encoded) and query below the tenant's; None if it is not ours."""
@@ -207,6 +217,8 @@ class FakeTenant:
         Raises RouteNotBuilt for a route that the API has and the fake does not build.
         """
         with self._lock:
+            if self._waits and self._on_server is not None:
+                self._let_wait(request)
             for budget in self._budgets:
                 budget.add(request.method, request.path, injection.route_of(request))
             try:
@@ -233,6 +245,12 @@ class FakeTenant:
                 self._look_for_waits(request, exchange)
         return exchange.response
 
+    def _let_wait(self, request: Request) -> None:
+        """Let the time pass that a client has really waited, as it was told to: on a port its sleep cannot be led."""
+        last = self._waits.get(request.headers.get(contract.header("authorization").name.lower(), ""))
+        if last is not None and last.window == self._state.time() and monotonic() >= last.until and travelled() is None:
+            self.clock.advance(last.seconds)
+
     def _look_for_waits(self, request: Request, exchange: Exchange) -> None:
         """Raise WouldHang where a client waits as it is told to, in real time, which the limit does not go by.
 
@@ -254,7 +272,7 @@ class FakeTenant:
                 'Lead its sleeping there by @pytest.mark.reinfer(sleep="clock"), or by `with tenant.clock.lead():`, '
                 "which takes no real time.",
             )
-        self._waits[who] = Wait(window, now + seconds, times)
+        self._waits[who] = Wait(window, seconds, now + seconds, times)
 
     def _met(self, request: Request) -> Response:
         """What a request meets of the faults in force."""

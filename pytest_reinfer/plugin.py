@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from argparse import ArgumentTypeError
 from contextlib import ExitStack, nullcontext
+from fnmatch import fnmatchcase
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_reinfer.server import Server
     from pytest_reinfer.tenant import Tenant
     from pytest_reinfer.transports.switchboard import Switchboard
+    from pytest_reinfer.wire import Request
 
 MARKER = (
     "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536, "
@@ -269,7 +271,7 @@ class Session:
                 )
         place = os.getpid(), tls  # a forked process has no threads, and so no server
         if place not in self._servers:
-            self._servers[place] = Server(tls=tls).start()
+            self._servers[place] = Server(tls=tls, pages=self._look_for_strays).start()
         return tenant_url(self._servers[place].url, f"test-{next(self._numbers)}")
 
     @pytest.hookimpl(tryfirst=True)
@@ -320,6 +322,13 @@ class Session:
             _put_back(self._environment)
             self._environment = {}
             self._tenant = self._board = None
+
+    def _look_for_strays(self, request: Request) -> None:
+        """Tell the test of a request that went to no tenant, neither its own nor one of an earlier test."""
+        from pytest_reinfer.server import tenant_url  # noqa: PLC0415
+
+        if self._tenant is not None and not fnmatchcase(request.path, f"{tenant_url('', 'test-*')}*"):
+            self._tenant.strayed(request)
 
     def _made(self, item: pytest.Item, settings: dict[str, Any]) -> FakeTenant:
         """The tenant of a test, as its settings and the setup hooks of its folder want it."""

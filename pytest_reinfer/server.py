@@ -6,13 +6,14 @@ import errno
 import os
 import socket
 from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pytest_reinfer import api, contract
 from pytest_reinfer.transports import asgi
-from pytest_reinfer.wire import Request, Response, Trouble
+from pytest_reinfer.wire import UNREACHED, Request, Response, Trouble
 
 if TYPE_CHECKING:
     import ssl
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"  # and no other: nothing here is for a network
 MOST_PORTS: Final = 65_535
-TRUST: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")  # where clients look for authorities
+# Where clients are told of authorities: OpenSSL, requests, curl, Node.
+TRUST: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
+@lru_cache(maxsize=16)
 def tenant_url(server: str, name: str) -> str:
     """The URL of a tenant of this name on a server, in the form that the service has for several on one host."""
     addresses = (urlsplit(each["url"]).path for each in contract.convention("x-servers"))
     path: str = next(address for address in addresses if address)
-    return server + path.format(organisation="acme", tenant=quote(name, ""))
+    return server + path.format(organisation="acme", tenant=name)
 
 
 def _without_proxy() -> dict[str, str]:
@@ -59,6 +62,7 @@ class Server:
         self._tls = tls
         self._pages = pages
         self._tenants: dict[str, FakeTenant] = {}  # by their paths
+        self._depths: tuple[int, ...] = ()  # how many segments these have, the longest first
         self._environment: dict[str, str] = {}
         self._url = ""
         self._stop: Callable[[], None] | None = None
@@ -91,14 +95,16 @@ class Server:
                 f"The port {self._port} of {HOST} is taken: another program listens there, or another server of this "
                 "one. Without a number, Server() takes a port that is free.",
             ) from None
+        self._listening = listening.dup()  # the event loop closes what it is given
         try:
-            app = asgi.application(self._answer, waits=self._waits)
+            app = asgi.application(self._answer)
             self._stop = uvicorn.run(app, listening, self._certified() if self._tls else None)
         except BaseException:
             listening.close()
+            self._listening.close()
             raise
-        self._listening, self._process = listening, os.getpid()
-        self._url = f"{'https' if self._tls else 'http'}://{HOST}:{listening.getsockname()[1]}"
+        self._process = os.getpid()
+        self._url = f"{'https' if self._tls else 'http'}://{HOST}:{self._listening.getsockname()[1]}"
         return self
 
     def close(self) -> None:
@@ -106,13 +112,11 @@ class Server:
         stop, listening, self._stop = self._stop, self._listening, None
         if stop is None or listening is None or self._process != os.getpid():
             return
-        with suppress(OSError):  # a forked process may hold it too, and would keep it listening
-            listening.shutdown(socket.SHUT_RDWR)
         stop()
-        listening.close()
-        for path in self._environment.values():
-            with suppress(OSError):
-                Path(path).unlink()
+        with listening, suppress(OSError):  # a forked process may hold the port too, and would keep it open
+            listening.shutdown(socket.SHUT_RDWR)
+        for path in set(self._environment.values()):
+            Path(path).unlink(missing_ok=True)
         self._url, self._environment = "", {}
         for tenant in tuple(self._tenants.values()):
             self.unplug(tenant)
@@ -136,6 +140,7 @@ class Server:
         if path in self._tenants:
             raise ValueError(f"There is a tenant at {tenant.url} already: {self._tenants[path]!r}. Use another path.")
         self._tenants[path] = tenant
+        self._depths = tuple(sorted({*self._depths, path.count("/") + 1}, reverse=True))
         tenant.plugged({**self._environment, **_without_proxy()})
 
     def unplug(self, tenant: FakeTenant) -> None:
@@ -166,31 +171,39 @@ class Server:
 
     def _find(self, path: str) -> tuple[FakeTenant, str] | None:
         """The tenant with the longest path that a path is below, and what is below it."""
-        tenants, end = self._tenants, len(path)
-        while end >= 0:
-            start = path[:end]
-            tenant = tenants.get(unquote(start) if "%" in start else start)
+        segments = path.split("/")
+        for depth in self._depths:
+            start = "/".join(segments[:depth])
+            tenant = self._tenants.get(unquote(start) if "%" in start else start)
             if tenant is not None:
-                return tenant, path[end:] or "/"
-            end = path.rfind("/", 0, end)
+                return tenant, path[len(start) :] or "/"
         return None
 
-    def _waits(self, request: Request) -> bool:
-        found = self._find(request.path)
-        return found is not None and found[0].waits
-
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request) -> Response | Callable[[], Response]:
         page = None if self._pages is None else self._pages(request)
         if page is not None:
             return page
-        found = self._find(request.path)
+        method, path, query, headers, body = request
+        found = self._find(path)
         if found is None:
             return api.refused(*contract.error("unknown_route"))
         tenant, path = found
-        try:
-            return tenant.answer(request._replace(path=path))
-        except Trouble:
+        request = Request(method, path, query, headers, body)
+        return partial(_answered, tenant, request) if tenant.waits else _answered(tenant, request)
+
+
+def _answered(tenant: FakeTenant, request: Request) -> Response:
+    """What a tenant answers, or what has kept it from answering, in words: the tenant keeps it for its test."""
+    try:
+        return tenant.answer(request)
+    except Trouble as trouble:
+        if trouble.end not in UNREACHED:
             raise
-        except Exception as error:  # noqa: BLE001 -- the tenant keeps it, for its test to fail with
-            told = f"{type(error).__name__}: {error}\n"
-            return Response(500, {"Content-Type": "text/plain; charset=utf-8"}, told.encode(errors="replace"))
+        return _failed(trouble.hangs(f"A client that has connected cannot meet a {trouble.end}."))
+    except Exception as error:  # noqa: BLE001 -- whatever it is
+        return _failed(error)
+
+
+def _failed(error: BaseException) -> Response:
+    told = f"{type(error).__name__}: {error}\n"
+    return Response(500, {"Content-Type": "text/plain; charset=utf-8"}, told.encode(errors="replace"))

@@ -58,6 +58,15 @@ class Unexpected:
         if message not in self._stopped and len(self._stopped) < MOST:
             self._stopped.append(message)
 
+    def stray(self, request: Request, url: str) -> None:
+        """Remember a request to the port of a tenant that is below no tenant's URL, where that is to be told."""
+        if "unknown_route" in self._told:
+            self.stop(
+                f"{request.method} {unquote(request.path)}: no tenant is at this path, and the answer was 404.\n"
+                f"The tenant of the test is at {url}, all of which goes before a path of the API; `urljoin` drops its "
+                f"path.\n{MEANT}"
+            )
+
     def crash(self, request: Request, error: BaseException) -> None:
         """Remember that the fake itself failed over a request."""
         self._crash = self._crash or error

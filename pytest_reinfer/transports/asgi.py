@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
 from pytest_reinfer import contract
-from pytest_reinfer.wire import BROKEN, Request, Trouble
+from pytest_reinfer.wire import Request, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
+    Answer = Callable[[Request], Response | Callable[[], Response]]
     Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 ENDING: Final = "pytest_reinfer.ending"  # an awaitable function of one of BROKEN, which ends the connection so
@@ -32,17 +33,10 @@ UNQUOTED: Final = "/!$&'()*+,;=:@~"  # what stands in a path as it is
 EMPTY: Final = (204, 304)  # statuses without a body
 
 
-def never(_: Request) -> bool:
-    """Whether a request is answered at once."""
-    return False
-
-
-def application(
-    answer: Callable[[Request], Response], base: str = "", waits: Callable[[Request], bool] = never
-) -> Application:
+def application(answer: Answer, base: str = "") -> Application:
     """An ASGI application that answers so, at the root, below any `root_path`, and below the path `base`.
 
-    waits: whether answering a request may wait for others, and so needs a thread of its own.
+    answer: gives a response, or a function that has it, to be called in a thread: it may wait for other requests.
     """
     most = contract.convention("x-max-body")["bytes"]
 
@@ -59,7 +53,8 @@ def application(
         path = below(scope.get("raw_path"), scope["path"], scope.get("root_path", ""), base)
         request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
         try:
-            response = await _in_a_thread(answer, request, receive) if waits(request) else answer(request)
+            found = answer(request)
+            response = await _in_a_thread(found, request, receive) if callable(found) else found
         except Trouble as trouble:
             return await _play(trouble, scope, receive, send)
         if response is not None:
@@ -138,7 +133,7 @@ async def _lifespan(scope: Message, receive: Receive, send: Send) -> None:
             return
 
 
-async def _in_a_thread(answer: Callable[[Request], Response], request: Request, receive: Receive) -> Response | None:
+async def _in_a_thread(answer: Callable[[], Response], request: Request, receive: Receive) -> Response | None:
     """Answer in a thread, so that others are answered meanwhile; None where the client has gone."""
     loop = asyncio.get_running_loop()
     over: asyncio.Future[Response] = loop.create_future()
@@ -154,7 +149,7 @@ async def _in_a_thread(answer: Callable[[Request], Response], request: Request, 
     def work() -> None:
         response, problem = None, None
         try:
-            response = answer(request)
+            response = answer()
         except BaseException as error:  # noqa: BLE001 -- it is raised where the answer is awaited
             problem = error
         with suppress(RuntimeError):  # the loop has closed
@@ -177,7 +172,7 @@ async def _in_a_thread(answer: Callable[[Request], Response], request: Request, 
 async def _play(trouble: Trouble, scope: Message, receive: Receive, send: Send) -> None:
     """Let happen to the client's connection what a trouble says, in real time."""
     ending: Callable[[str], Awaitable[None]] | None = (scope.get("extensions") or {}).get(ENDING)
-    if trouble.end and (ending is None or trouble.end not in BROKEN):
+    if trouble.end and ending is None:
         raise trouble.hangs(cannot(trouble))
     if await _gone(receive, trouble.delay, trouble):
         return
@@ -204,7 +199,7 @@ def cannot(trouble: Trouble) -> str:
     """Why a trouble is refused."""
     return (
         f"An application cannot bring about a {trouble.end}: the connection is its server's.\n"
-        "The fixture `reinfer_server` has a server that can, except for what comes before a connection is made."
+        "The fixture `reinfer_server` has a server that resets, closes and keeps silent."
     )
 
 
