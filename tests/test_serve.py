@@ -331,7 +331,5 @@ def test_the_docs_tell_every_option_and_what_is_printed(served: Served) -> None:
     told = set(re.findall(r"^\s+(--[a-z-]+)", run(*line("serve", "--help")).stdout, re.MULTILINE))
     assert told == set(re.findall(r"^\| `(--[a-z-]+)` \|", page, re.MULTILINE))
     printed = page.partition("```\nREINFER_ENDPOINT")[2].partition("```")[0]
-    assert [*served.environment, *served.printed] == [
-        "REINFER_ENDPOINT",
-        *re.findall(r"^(\w+)[=:]", printed, re.MULTILINE),
-    ]
+    names = [name for name in served.environment if name.startswith("REINFER_")]  # others where a proxy is set
+    assert [*names, *served.printed] == ["REINFER_ENDPOINT", *re.findall(r"^(\w+)[=:]", printed, re.MULTILINE)]
