@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
+import urllib3
 
 from pytest_reinfer import FakeTenant
 
@@ -99,6 +102,15 @@ def serve(*arguments: str | os.PathLike[str]) -> Iterator[Served]:
         yield served
     finally:
         served.stop()
+
+
+def submit(served: Served, action: str, **form: str) -> int:
+    """Send a form of the first page, as a browser does; the status."""
+    page = served.printed["Page"]
+    with urllib3.PoolManager(retries=False) as pool:
+        shown = pool.request("GET", page, headers={"Accept": "text/html"}).data.decode()
+        form["form_token"] = re.findall(r'name="form_token" value="([^"]+)"', shown)[0]
+        return pool.request("POST", f"{page}_reinfer/{action}", body=urlencode(form), redirect=False).status
 
 
 def needs(program: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from serving import Served, as_published, documented, needs, run, serve
+from serving import Served, as_published, documented, needs, run, serve, submit
 from test_documented_samples import assert_holds, shape
 from test_documented_samples import documented as documented_answer
 
@@ -89,6 +89,11 @@ def test_a_program_by_fetch_uploads_and_exports_every_comment(node: str) -> None
 def test_a_program_by_fetch_is_refused_with_a_wrong_token(node: str, served: Served) -> None:
     environment = {**served.environment, "REINFER_TOKEN": "of-another-tenant"}
     assert walk(node, environment) == {"error": "401: 401 Unauthorized"}
+
+
+def test_a_program_by_fetch_meets_a_connection_that_breaks(node: str, served: Served) -> None:
+    assert submit(served, "faults", what="connection_reset", times="1") == 303
+    assert walk(node, served.environment)["error"] in ("ECONNRESET", "UND_ERR_SOCKET")
 
 
 def test_the_example_of_the_docs_runs_as_it_stands(node: str, served: Served) -> None:

@@ -12,11 +12,10 @@ import time
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import pytest
 import urllib3
-from serving import Served, line, run, serve
+from serving import Served, line, run, serve, submit
 
 import pytest_reinfer
 from pytest_reinfer import FakeTenant, command, contract
@@ -217,22 +216,15 @@ def test_a_reset_on_the_page_is_kept_too(tmp_path: Path) -> None:
     with serve("--state", path, "--comments", "3") as served:
         before = path.read_bytes()
         assert send("DELETE", served.endpoint + "/api/v1/datasets/acme/support", served.token)[0] == 200
-        page = get(served.printed["Page"], **WIDE)[1].decode()
-        form = {"form_token": re.findall(r'name="form_token" value="([^"]+)"', page)[0]}
-        with urllib3.PoolManager() as pool:
-            url = served.printed["Page"] + "_reinfer/reset"
-            assert pool.request("POST", url, body=urlencode(form), redirect=False).status == 303
+        assert submit(served, "reset") == 303
         assert get(served.endpoint + DATASETS, served.token)[1]["datasets"]
     assert path.read_bytes() == before
 
 
 def test_a_fault_injected_on_the_page_meets_a_client() -> None:
-    with serve() as served, urllib3.PoolManager(retries=False) as pool:
-        page = get(served.printed["Page"], **WIDE)[1].decode()
+    with serve() as served:
         for what in ("503", "connection_reset"):
-            form = {"form_token": re.findall(r'name="form_token" value="([^"]+)"', page)[0], "what": what, "times": "1"}
-            url = served.printed["Page"] + "_reinfer/faults"
-            assert pool.request("POST", url, body=urlencode(form), redirect=False).status == 303
+            assert submit(served, "faults", what=what, times="1") == 303
         assert get(served.endpoint + DATASETS, served.token)[0] == 503
         with pytest.raises(urllib3.exceptions.ProtocolError):
             get(served.endpoint + DATASETS, served.token)
