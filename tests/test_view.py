@@ -14,7 +14,7 @@ from conftest import ask, comment, everything, in_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_reinfer import FakeTenant, contract, faults, markup, view
+from pytest_reinfer import FakeTenant, contract, faults, markup, screens, view
 from pytest_reinfer.wire import Request, Response
 
 HOSTILE = "<script>document.title='hacked'</script>\"'><img src=x onerror=alert(1)>&lt;"
@@ -289,24 +289,24 @@ def test_the_query_and_the_fault_of_a_request_are_told(full: FakeTenant, browser
 
 
 def test_the_first_page_shows_the_latest_requests(full: FakeTenant, browser: Browser) -> None:
-    for number in range(view.LATEST + 5):
+    for number in range(screens.LATEST + 5):
         ask(full, "GET", f"/nothing/{number}")
     page = browser.get()
-    assert len(page.all("details")) == view.LATEST
-    assert f"/nothing/{view.LATEST + 4}" in page.text
+    assert len(page.all("details")) == screens.LATEST
+    assert f"/nothing/{screens.LATEST + 4}" in page.text
     assert "/nothing/4 " not in page.text
     assert "All 25 requests" in page.text
 
 
 def test_the_pages_of_the_log_hold_every_request_once(full: FakeTenant, browser: Browser) -> None:
-    for number in range(view.PAGE + 5):
+    for number in range(screens.PAGE + 5):
         ask(full, "GET", f"/nothing/{number}")
     seen = [
         path
         for number in (1, 2)
         for path in re.findall("<bdi>(.*?)</bdi>", browser.get(f"/_reinfer/requests?page={number}").source)
     ]
-    assert seen == [f"/nothing/{number}" for number in reversed(range(view.PAGE + 5))]
+    assert seen == [f"/nothing/{number}" for number in reversed(range(screens.PAGE + 5))]
     assert browser.get("/_reinfer/requests?page=3").status == 200
 
 
