@@ -18,6 +18,8 @@ TABLES = {
     "5": "fixtures",
     "6": "scale",
     "7": "failures",
+    "7s": "server",
+    "7l": "load",
 }
 
 

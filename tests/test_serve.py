@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
-from serving import Served, line, run, serve, submit
+from serving import Served, line, needs, run, serve, submit
 
 import pytest_reinfer
 from pytest_reinfer import FakeTenant, command, contract
@@ -76,8 +76,8 @@ def test_it_says_where_it_is_and_answers_there(served: Served) -> None:
     assert get(served.endpoint + DATASETS, "another")[0] == 401
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_line_for_curl_works_as_it_is_printed(served: Served) -> None:
+    needs("curl")
     done = run(*shlex.split(served.printed["Try"]), "--silent", "--show-error")
     assert done.stderr == ""
     assert json.loads(done.stdout)["status"] == "ok"
