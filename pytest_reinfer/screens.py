@@ -215,7 +215,8 @@ def _named(table: str, resource: Dataset | Source) -> Html:
     """A link to a dataset or a source, and its title."""
     href = f"{HOME}{table}/{quote(resource.owner, safe='')}/{quote(resource.name, safe='')}"
     title = tag("div", resource.title, class_="soft small", dir="auto") if resource.title else None
-    return joined([tag("a", f"{resource.owner}/", tag("wbr"), resource.name, href=href), title])
+    parts = (f"{resource.owner}/", tag("wbr"), resource.name)
+    return joined([tag("a", *parts, href=href, aria_label=resource.full_name), title])
 
 
 def _posting(shown: Shown, action: str, *inside: object) -> Html:
