@@ -40,6 +40,7 @@ from pytest_reinfer.unexpected import Policy, Unexpected, WouldHang
 from pytest_reinfer.wire import UNREACHED, Place, Trouble
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
 
     from pytest_reinfer.budget import Budget
@@ -537,12 +538,17 @@ class FakeTenant:
                     )
             return people.create(self._state, username, email, named)
 
-    def rotate_token(self, user: str | User = ADMINISTRATOR) -> str:
-        """Give a user a new token; the old one is worth nothing from now on, also where `REINFER_TOKEN` holds it."""
+    def rotate_token(self, user: str | User = ADMINISTRATOR, *, token: str | None = None) -> str:
+        """Give a user a new token; the old one is worth nothing from now on, also where `REINFER_TOKEN` holds it.
+
+        token: that it is to be, at least eight printable characters; one is made by default.
+        """
         __tracebackhide__ = True
         with self._lock:
             old = self.user(user if isinstance(user, str) else user.username)
-            new = replace(old, token=self._state.new_token(), expires=None)
+            if token is not None:
+                given.token("rotate_token", token, (each for each in self.users if each.username != old.username))
+            new = replace(old, token=token or self._state.new_token(), expires=None)
             self._state.users[new.username] = new
             return new.token
 
@@ -768,6 +774,26 @@ class FakeTenant:
         with self._lock:
             self._state = snapshot.fork()
             self._state.url = self.url
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all that the tenant holds to a JSON file, for `load`: whole, or not at all; only its owner may read it.
+
+        Faults, the log, rate limits and lags are not kept. Raises OSError.
+        """
+        __tracebackhide__ = True
+        from pytest_reinfer import state  # noqa: PLC0415 -- hardly a test asks for it
+
+        state.write(self.snapshot(), path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Hold what the tenant held that wrote a file: ids, tokens and continuations are worth what they were.
+
+        Raises BadState, a ValueError, for a file that holds no tenant, saying where; OSError.
+        """
+        __tracebackhide__ = True
+        from pytest_reinfer import state  # noqa: PLC0415 -- hardly a test asks for it
+
+        self.restore(state.read(path))
 
     def assert_requested(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +12,7 @@ from pytest_reinfer.stamps import moment
 from pytest_reinfer.tenant import SECOND, encode
 
 if TYPE_CHECKING:
+    from pytest_reinfer.tenant import User
     from pytest_reinfer.wire import JSON
 
     Item = TypeVar("Item")
@@ -67,6 +69,16 @@ def microseconds(what: str, seconds: Any) -> int:
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds < float("inf"):
         raise ValueError(f"{what}: seconds is a number, not below 0, not {seconds!r}.")
     return round(seconds * SECOND)
+
+
+def token(what: str, value: Any, others: Iterable[User]) -> None:
+    """Refuse what cannot be a token, or is somebody else's, without saying it again."""
+    __tracebackhide__ = True
+    if not isinstance(value, str) or contract.problem("state.json#/$defs/token", value) is not None:
+        raise ValueError(f"{what}: a token is at least 8 printable ASCII characters, and no space.")
+    for other in others:
+        if hmac.compare_digest(other.token.encode(), value.encode()):
+            raise ValueError(f"{what}: this token is that of {other.username!r}.")
 
 
 def an_object(what: str, value: Any) -> JSON:

@@ -28,13 +28,14 @@ class Injection:
     """A plan in force, from `FakeTenant.fail` to the end of the tenant, or of a with block.
 
     `fired` counts how often its faults have fired; its representation tells it of each. Leaving the block raises
-    FaultsNeverFired where a fault that is not optional never did.
+    FaultsNeverFired where a fault that is not optional never did. `name` tells it from the others of its tenant.
     """
 
     def __init__(self, plan: Plan, seed: str, remove: Callable[[Injection], bool]) -> None:
         self._lines = [_Line(sequence, f"{seed}:{place}") for place, sequence in enumerate(plan.sequences)]
         self._remove = remove
         self._ended = False
+        self.name = seed
 
     def then(self, what: int | str | Callable[[], object], **given: Any) -> Self:
         """What goes wrong when the last fault is over; for the same requests, unless others are given."""
@@ -70,8 +71,12 @@ class Injection:
             if error is not None:
                 raise error
 
+    def stop(self) -> None:
+        """Let nothing fail any more, whether its faults have fired or not."""
+        self._remove(self)
+
     def end(self) -> None:
-        """Let nothing fail any more."""
+        """Remember that it is over."""
         self._ended = True
 
     def _goes_on(self) -> None:

@@ -204,6 +204,17 @@ def test_a_plan_that_has_ended_is_ended(tenant: FakeTenant) -> None:
     assert statuses(tenant, GET) == [200]
 
 
+def test_a_plan_may_be_stopped_whether_it_has_fired_or_not(tenant: FakeTenant) -> None:
+    first, second = tenant.fail(503, times=None), tenant.fail(429, nth=9)
+    assert statuses(tenant, GET) == [503]
+    assert first.name != second.name
+    first.stop()
+    second.stop()
+    second.stop()
+    assert statuses(tenant, GET) == [200]
+    assert tenant.faults == ()
+
+
 def test_faults_need_not_fire_where_that_is_said(tenant: FakeTenant) -> None:
     tenant.faults_must_fire = False
     with tenant.fail(503, nth=9):

@@ -12,13 +12,13 @@ import pytest_reinfer
 PACKAGE = Path(pytest_reinfer.__file__).parent
 # From the bottom up: a module may import from its own layer's left neighbours and from any layer below.
 LAYERS = [
-    ["wire", "stamps", "travel", "patching", "phrases", "types", "for_hypothesis"],
+    ["wire", "stamps", "travel", "patching", "phrases", "types", "for_hypothesis", "tags"],
     ["content"],
     ["contract"],
     ["refusal", "comments", "log", "violations"],
     ["faults", "tenant"],
     ["clock", "budget", "emails", "markup", "threads"],
-    ["export", "labelling", "people", "query", "seeding", "unexpected", "given"],
+    ["export", "labelling", "people", "query", "seeding", "state", "unexpected", "given"],
     ["verdict", "projects"],
     ["handlers.call"],
     [
@@ -40,7 +40,8 @@ LAYERS = [
     ["effects"],
     ["injection"],
     ["fake"],
-    ["server"],
+    ["server", "screens"],
+    ["view"],
     ["strategies.tables"],
     ["strategies.parts", "strategies.plans"],
     ["strategies.objects", "strategies.model"],
@@ -50,6 +51,8 @@ LAYERS = [
     [""],
     ["reruns"],
     ["plugin"],
+    ["command"],
+    ["__main__"],
 ]
 HEIGHT = {f"pytest_reinfer.{name}".rstrip("."): height for height, layer in enumerate(LAYERS) for name in layer}
 FREE_BELOW_THE_DOORS = {
