@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_reinfer import contract
 from pytest_reinfer.comments import Comments, Row
-from pytest_reinfer.stamps import moment
-from pytest_reinfer.tenant import Dataset, Project, Source, Tenant, User, encode
+from pytest_reinfer.tenant import Bucket, Dataset, Project, Source, Tenant, User, encode, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_reinfer.wire import JSON
 
 VERSION: Final = 1  # of the file
 NUMBERS: Final = ("seed", "now", "made")
-RESOURCES: Final = {"projects": Project, "sources": Source, "datasets": Dataset}
-KEPT: Final = (*NUMBERS, *RESOURCES, "users", "comments", "labelled", "model_tags")
+RESOURCES: Final = {"projects": Project, "sources": Source, "datasets": Dataset, "buckets": Bucket}
+KEPT: Final = (*NUMBERS, *RESOURCES, "users", "comments", "labelled", "remarks", "model_tags")
 LEFT: Final = (  # what follows from the rest or from where it answers, and what is a rule of one run
     *("names", "own", "travelled", "url"),
     *("denied", "rate", "lag", "reads", "windows", "past"),
@@ -83,12 +82,19 @@ def _parts(tenant: Tenant) -> Iterator[bytes]:
         yield from _lines(row.data for row in table.rows.values())
         yield b"]}"
     yield b'],\n"labelled":['
-    for number, ((dataset_id, source_id), marked) in enumerate(tenant.labelled.items()):
+    yield from _by_comment(tenant.labelled, _marks)
+    yield b'],\n"remarks":['
+    yield from _by_comment(tenant.remarks, encode)
+    yield b'],\n"model_tags":%b}\n' % encode(tenant.model_tags)
+
+
+def _by_comment(tables: Mapping[tuple[str, str], Mapping[str, Any]], write: Callable[[Any], bytes]) -> Iterator[bytes]:
+    """What is there by dataset, source and comment."""
+    for number, ((dataset_id, source_id), table) in enumerate(tables.items()):
         ids = b'"dataset_id":%b,"source_id":%b' % (encode(dataset_id), encode(source_id))
         yield b'%b\n{%b,"comments":{' % (b"," * bool(number), ids)
-        yield from _lines(encode(comment_id) + b":" + _marks(start) for comment_id, start in marked.items())
+        yield from _lines(encode(comment_id) + b":" + write(value) for comment_id, value in table.items())
         yield b"}}"
-    yield b'],\n"model_tags":%b}\n' % encode(tenant.model_tags)
 
 
 def _lines(values: Iterable[bytes]) -> Iterator[bytes]:
@@ -97,8 +103,12 @@ def _lines(values: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _user(user: User) -> JSON:
-    granted = {project: sorted(names) for project, names in user.permissions.items()}
-    return {"token": user.token, "permissions": granted, "expires": user.expires}
+    sets = {"permissions": user.permissions, "named": user.named}
+    granted = {name: {project: sorted(names) for project, names in found.items()} for name, found in sets.items()}
+    return {name: getattr(user, name) for name in PLAIN} | granted
+
+
+PLAIN: Final = ("token", "expires", "id", "email", "created", "verified")  # of a user, kept as it is
 
 
 _BEHIND: Final = b',"comment":'  # how the start of an exported comment ends
@@ -153,15 +163,15 @@ def _no_constant(name: str) -> Any:
 def _contradictions(value: JSON) -> Iterator[str]:
     """What fits the schema and cannot be: things that are there twice, or point to what is not there."""
     names = [project["name"] for project in value["projects"]]
-    ids = {table: [each["id"] for each in value[table]] for table in ("sources", "datasets")}
+    ids = {table: [each["id"] for each in value[table]] for table in ("sources", "datasets", "buckets")}
     full_names = {table: [f"{each['owner']}/{each['name']}" for each in value[table]] for table in ids}
     tokens = [user["token"] for user in value["users"].values()]
     of_sources = [table["source_id"] for table in value["comments"]]
-    pairs = [(table["dataset_id"], table["source_id"]) for table in value["labelled"]]
+    people = [user["id"] for user in value["users"].values()]
     yield from _twice("projects have the name", names)
     yield from _twice("users have one token, that of", tokens, [*value["users"]])
     yield from _twice("lists of comments are of the source", of_sources)
-    yield from _twice("lists of labels are of the dataset and source", pairs)
+    yield from _twice("users have one id, that of", people, [*value["users"]])
     for table, found in ids.items():
         yield from _twice(f"{table} have the id", found)
         yield from _twice(f"{table} have the name", full_names[table])
@@ -171,8 +181,8 @@ def _contradictions(value: JSON) -> Iterator[str]:
     yield from _missing("datasets name the source", wanted, ids["sources"])
     yield from _missing("comments stand there for the source", of_sources, ids["sources"])
     yield from _missing("no list of comments is there for the source", ids["sources"], of_sources, "")
-    yield from _missing("labels stand there for the dataset", [pair[0] for pair in pairs], ids["datasets"])
-    yield from _missing("labels stand there for the source", [pair[1] for pair in pairs], ids["sources"])
+    fed = [source["bucket_id"] for source in value["sources"] if source.get("bucket_id") is not None]
+    yield from _missing("sources name the bucket", fed, ids["buckets"])
     yield from _missing("model tags stand there for the dataset", value["model_tags"], ids["datasets"])
     there = {table["source_id"]: [comment["id"] for comment in table["comments"]] for table in value["comments"]}
     for table in value["comments"]:
@@ -182,9 +192,14 @@ def _contradictions(value: JSON) -> Iterator[str]:
         for comment in table["comments"]:
             if comment["uid"] != f"{source_id}.{comment['id']}" or comment["source_id"] != source_id:
                 yield f"the comment {comment['uid']} is not what its source {source_id} and its id {comment['id']} say"
-    for table in value["labelled"]:
-        source_id = table["source_id"]
-        yield from _missing(f"labels stand there for a comment of {source_id}", table["comments"], there[source_id])
+    for name, what in (("labelled", "labels"), ("remarks", "remarks")):
+        pairs = [(table["dataset_id"], table["source_id"]) for table in value[name]]
+        yield from _twice(f"lists of {what} are of the dataset and source", pairs)
+        yield from _missing(f"{what} stand there for the dataset", [pair[0] for pair in pairs], ids["datasets"])
+        yield from _missing(f"{what} stand there for the source", [pair[1] for pair in pairs], ids["sources"])
+        for table in value[name]:
+            known = there.get(table["source_id"], ())
+            yield from _missing(f"{what} stand there for a comment of {table['source_id']}", table["comments"], known)
 
 
 def _twice(what: str, values: Iterable[object], told: Iterable[object] = ()) -> Iterator[str]:
@@ -205,19 +220,24 @@ def _tenant(value: JSON) -> Tenant:
     tenant.projects = {each["name"]: Project(each) for each in value["projects"]}
     tenant.sources = {each["id"]: Source(each) for each in value["sources"]}
     tenant.datasets = {each["id"]: Dataset(each) for each in value["datasets"]}
-    for resource in (*tenant.sources.values(), *tenant.datasets.values()):
+    tenant.buckets = {each["id"]: Bucket(each) for each in value["buckets"]}
+    for resource in (*tenant.sources.values(), *tenant.datasets.values(), *tenant.buckets.values()):
         tenant.names[type(resource), resource.full_name] = resource.id
     for username, user in value["users"].items():
-        granted = {
-            project: frozenset(map(contract.display_name, names)) for project, names in user["permissions"].items()
-        }
-        tenant.users[username] = User(username, user["token"], granted, user["expires"])
+        permissions, named = (
+            {project: frozenset(map(which, names)) for project, names in user[name].items()}
+            for name, which in (("permissions", contract.display_name), ("named", str))
+        )
+        plain = {name: user[name] for name in PLAIN}
+        tenant.users[username] = User(username, permissions=permissions, named=named, **plain)
     for table in value["comments"]:
         tenant.comments[table["source_id"]] = _comments(table)
     for table in value["labelled"]:
         tenant.labelled[table["dataset_id"], table["source_id"]] = {
             comment_id: encode(marked)[:-1] + _BEHIND for comment_id, marked in table["comments"].items()
         }
+    for table in value["remarks"]:
+        tenant.remarks[table["dataset_id"], table["source_id"]] = table["comments"]
     tenant.model_tags = value["model_tags"]
     return tenant
 
@@ -232,5 +252,4 @@ def _comments(table: JSON) -> Comments:
 
 
 def _row(comment: JSON, number: int) -> Row:
-    timestamp, created_at = moment(comment["timestamp"]), moment(comment["created_at"])
-    return Row(timestamp, comment["source_id"], comment["id"], created_at, number, encode(comment))
+    return row_of(comment["source_id"], comment, number, 0)

@@ -39,9 +39,10 @@ def kept(tenant: FakeTenant) -> Any:
 def full(tenant: FakeTenant) -> FakeTenant:
     """A tenant with something in every table."""
     dataset = tenant.add_dataset("acme/support", comments=150)
-    mail = tenant.add_source("other/mail", comments=[comment("1"), comment("a.b"), comment("3")])
+    bucket = tenant.add_bucket("acme/mails")
+    mail = tenant.add_source("other/mail", bucket_id=bucket.id, comments=[comment("1"), comment("a.b"), comment("3")])
     tenant.add_dataset("other/mail", sources=[mail, "acme/support"], labels=["Grüße > ✂"])
-    tenant.annotate("other/mail", f"{mail.id}.a.b", ["Grüße > ✂"])
+    tenant.annotate("other/mail", f"{mail.id}.a.b", ["Grüße > ✂"], dismissed=["Nicht"], entities=["order"])
     tenant.predict("other/mail", f"{mail.id}.1", {"Grüße > ✂": 0.1 + 0.2})
     tenant.tag_model(dataset, "live", 7)
     tenant.add_user("viewer", permissions={"acme": ["View labels"]})
@@ -77,6 +78,11 @@ def test_any_tenant_comes_back_as_it_was(tenant: FakeTenant, tmp_path: Path) -> 
 
 def test_a_table_that_is_neither_kept_nor_left_on_purpose_is_seen() -> None:
     assert sorted((*state.KEPT, *state.LEFT)) == sorted(field.name for field in fields(Tenant))
+
+
+def test_what_is_compared_here_has_something_in_every_table(full: FakeTenant) -> None:
+    tables = set(state.KEPT) - {"seed"}
+    assert tables == {name for name in tables if getattr(full.snapshot(), name)}
 
 
 def test_a_continuation_is_worth_what_it_was(full: FakeTenant, tmp_path: Path) -> None:
@@ -232,7 +238,7 @@ def test_what_is_no_json_is_refused(tmp_path: Path, text: bytes) -> None:
 
 
 def test_a_later_version_is_refused_with_what_to_do(file: Path) -> None:
-    file.write_bytes(file.read_bytes().replace(b'{"version":1', b'{"version":2,"buckets":[]', 1))
+    file.write_bytes(file.read_bytes().replace(b'{"version":1', b'{"version":2,"streams":[]', 1))
     refused(file, "written by a later pytest-reinfer", "version 2", "up to 1", "Update pytest-reinfer")
 
 
@@ -243,7 +249,7 @@ def _of(change: Callable[[Any], object], *words: str) -> Any:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        _of(lambda it: it.update(buckets=[]), "$", "'buckets' was unexpected"),
+        _of(lambda it: it.update(streams=[]), "$", "'streams' was unexpected"),
         _of(lambda it: it.pop("made"), "'made' is a required property"),
         _of(lambda it: it["users"].pop("admin"), "$.users"),
         _of(lambda it: it["datasets"][0].update(title=3), "$.datasets[0].title", "3 is not of type 'string'"),
