@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 import threading
+from contextlib import nullcontext
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -104,12 +105,14 @@ def test_many_threads_import_it_while_tenants_come_and_go(forgotten: None) -> No
     assert not hasattr(importlib.import_module("httpx").HTTPTransport.handle_request, "reinfer_link")
 
 
-def test_a_finder_that_somebody_puts_back_finds_no_more(forgotten: None) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_finder_that_somebody_puts_back_opens_no_door(forgotten: None, beside: bool) -> None:  # noqa: FBT001
     with FakeTenant():
-        finders = list(sys.meta_path)
-    before, sys.meta_path[:] = list(sys.meta_path), finders
-    package = importlib.import_module("httpx")
-    sys.meta_path[:] = before
+        stale = next(each for each in sys.meta_path if isinstance(each, Arrivals))
+    sys.meta_path.append(stale)
+    with FakeTenant("https://other.example") if beside else nullcontext():
+        package = importlib.import_module("httpx")
+    sys.meta_path.remove(stale)
     assert not hasattr(package.HTTPTransport.handle_request, "reinfer_link")
 
 
