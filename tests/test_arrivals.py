@@ -83,13 +83,15 @@ def test_a_package_that_is_not_installed_is_not_found(forgotten: None, monkeypat
         assert [finder.find_spec("httpx") for finder in finders] == [None]
 
 
-@pytest.mark.parametrize("stand_in", [None, ModuleType("httpx")], ids=["hidden", "a stub"])
+@pytest.mark.parametrize("name", ["httpx", "respx"])
+@pytest.mark.parametrize("stand_in", [None, ModuleType("stub")], ids=["hidden", "a stub"])
 def test_a_package_that_a_test_hides_or_stubs_does_no_harm(
-    forgotten: None, monkeypatch: pytest.MonkeyPatch, stand_in: Any
+    forgotten: None, monkeypatch: pytest.MonkeyPatch, stand_in: Any, name: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "httpx", stand_in)
+    monkeypatch.delitem(sys.modules, "respx.mocks", raising=False)
+    monkeypatch.setitem(sys.modules, name, stand_in)
     with FakeTenant():
-        assert sys.modules["httpx"] is stand_in
+        assert sys.modules[name] is stand_in
 
 
 def test_many_threads_import_it_while_tenants_come_and_go(forgotten: None) -> None:
