@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 import threading
+from contextlib import nullcontext
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +83,15 @@ def test_a_package_that_is_not_installed_is_not_found(forgotten: None, monkeypat
         assert [finder.find_spec("httpx") for finder in finders] == [None]
 
 
-@pytest.mark.parametrize("stand_in", [None, ModuleType("httpx")], ids=["hidden", "a stub"])
+@pytest.mark.parametrize("name", ["httpx", "respx"])
+@pytest.mark.parametrize("stand_in", [None, ModuleType("stub")], ids=["hidden", "a stub"])
 def test_a_package_that_a_test_hides_or_stubs_does_no_harm(
-    forgotten: None, monkeypatch: pytest.MonkeyPatch, stand_in: Any
+    forgotten: None, monkeypatch: pytest.MonkeyPatch, stand_in: Any, name: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "httpx", stand_in)
+    monkeypatch.delitem(sys.modules, "respx.mocks", raising=False)
+    monkeypatch.setitem(sys.modules, name, stand_in)
     with FakeTenant():
-        assert sys.modules["httpx"] is stand_in
+        assert sys.modules[name] is stand_in
 
 
 def test_many_threads_import_it_while_tenants_come_and_go(forgotten: None) -> None:
@@ -104,12 +107,14 @@ def test_many_threads_import_it_while_tenants_come_and_go(forgotten: None) -> No
     assert not hasattr(importlib.import_module("httpx").HTTPTransport.handle_request, "reinfer_link")
 
 
-def test_a_finder_that_somebody_puts_back_finds_no_more(forgotten: None) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_finder_that_somebody_puts_back_opens_no_door(forgotten: None, beside: bool) -> None:  # noqa: FBT001
     with FakeTenant():
-        finders = list(sys.meta_path)
-    before, sys.meta_path[:] = list(sys.meta_path), finders
-    package = importlib.import_module("httpx")
-    sys.meta_path[:] = before
+        stale = next(each for each in sys.meta_path if isinstance(each, Arrivals))
+    sys.meta_path.append(stale)
+    with FakeTenant("https://other.example") if beside else nullcontext():
+        package = importlib.import_module("httpx")
+    sys.meta_path.remove(stale)
     assert not hasattr(package.HTTPTransport.handle_request, "reinfer_link")
 
 

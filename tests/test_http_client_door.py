@@ -213,6 +213,13 @@ def test_a_request_that_no_server_understands_is_told(tenant: FakeTenant) -> Non
         conn.endheaders()
 
 
+def test_a_tenant_without_tls_answers_nobody_who_asks_by_tls() -> None:
+    with FakeTenant("http://localhost:9") as tenant:
+        conn = http.client.HTTPSConnection(urlsplit(tenant.url).netloc, timeout=5)
+        with pytest.raises(ConnectionRefusedError):
+            conn.request("GET", DATASETS)
+
+
 def test_an_address_in_brackets_is_a_host_as_well() -> None:
     with FakeTenant("http://[::1]:8000") as tenant:
         assert json.loads(asked(connected(tenant.url), DATASETS, headers=tenant.headers))["status"] == "ok"

@@ -112,7 +112,7 @@ class Arrivals:
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
         """Find a package as the finders behind this one do, and be told when it is loaded."""
-        if name not in DOORS or not self._open or self not in sys.meta_path:
+        if name not in DOORS or self not in sys.meta_path:
             return None
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
             spec = finder.find_spec(name, path, target)

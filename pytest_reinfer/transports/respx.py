@@ -55,8 +55,6 @@ def _handler(locate: Locate, *, awaited: bool) -> Callable[[Link], Callable[...,
 
 def doors(locate: Locate) -> list[Replaced]:
     """What lets `respx`, while it is open, leave to the tenant what it has no stub for."""
-    mocker = _mocker()
-    return [
-        Replaced(mocker, "handler", _handler(locate, awaited=False)),
-        Replaced(mocker, "async_handler", _handler(locate, awaited=True)),
-    ]
+    ways = (("handler", False), ("async_handler", True))
+    mocker = _mocker()  # none in a stub of the whole package
+    return [Replaced(mocker, name, _handler(locate, awaited=awaited)) for name, awaited in ways if mocker is not None]
