@@ -96,18 +96,18 @@ class Port:
     def answer(self, request: Request) -> Response:
         assert self._asked is not None
         try:
-            return self._asked.answer(request)
+            self._given = self._asked.answer(request)
         except Exception as error:
             self._raised.append(error)
             raise
+        return self._given
 
     def __call__(self, tenant: FakeTenant, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         self._asked = tenant
         response = self._pool.request(method, path, headers=headers, body=body, redirect=False, retries=False)
         if self._raised:
             raise self._raised.pop()
-        told = {name.title(): value for name, value in response.headers.items() if name != "content-length"}
-        return Answer(response.status, told, response.data)
+        return Answer(response.status, {name: response.headers[name] for name in self._given.headers}, response.data)
 
 
 @pytest.fixture(scope="session")
