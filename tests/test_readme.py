@@ -15,7 +15,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 UNTIMED = """
 import hypothesis
 
-hypothesis.settings.register_profile("untimed", deadline=None)
+slow = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=slow)
 hypothesis.settings.load_profile("untimed")
 """  # other work on the machine fails nothing
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
