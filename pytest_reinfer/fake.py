@@ -18,7 +18,7 @@ from pytest_reinfer import api, contract, faults, given, injection, seeding, ver
 from pytest_reinfer.comments import POSITION, Row
 from pytest_reinfer.effects import Interrupted
 from pytest_reinfer.log import Log
-from pytest_reinfer.markup import without
+from pytest_reinfer.markup import has_markup, without
 from pytest_reinfer.refusal import RouteNotBuilt
 from pytest_reinfer.stamps import stamp
 from pytest_reinfer.tenant import (
@@ -354,6 +354,7 @@ class FakeTenant:
                 raise ValueError("update_comment: the id of a comment cannot change.")
             (new,) = given.checked("update_comment", [{**old, **fields}])
             self._state.change_comment(row, {name: new[name] for name in fields})
+            self._state.comments[row.source_id].marked |= has_markup(new)
 
     def delete_comments(self, *uids: str) -> None:
         """Delete comments from their sources, and so from every dataset."""

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from pytest_reinfer.comments import MARKED
 from pytest_reinfer.tenant import encode
+
+if TYPE_CHECKING:
+    from pytest_reinfer.wire import JSON
 
 MARKUP: Final = ("text_markup", "translated_from_markup")
 PARTS: Final = ("body", "signature")  # of a message, those that may have it
 
 
+def has_markup(upload: JSON) -> bool:
+    """Whether a text of a comment has a layout."""
+    texts = (message[part] for message in upload["messages"] for part in PARTS if part in message)
+    return any(name in text for text in texts for name in MARKUP)
+
+
 def without(data: bytes) -> bytes:
     """A comment as it is stored, without the layout of its texts."""
-    if b'_markup":' not in data:
+    if MARKED not in data:
         return data
     comment = json.loads(data)
     for message in comment["messages"]:

@@ -6,16 +6,17 @@ import json
 from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract, emails, export, threads
-from pytest_reinfer.markup import without
+from pytest_reinfer.markup import has_markup, without
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import moment
 from pytest_reinfer.tenant import EVERYWHERE, Source, encode, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from pytest_reinfer.comments import Row
     from pytest_reinfer.handlers.call import Call
+    from pytest_reinfer.tenant import Tenant
     from pytest_reinfer.wire import JSON
 
 ADDED = ("created_at", "last_modified", "context", "has_annotations")  # to a comment, by the service
@@ -28,7 +29,7 @@ def sync_comments(call: Call) -> JSON:
     uploads = [contract.with_defaults("objects/new_comment.json", each) for each in call.body["comments"]]
     for upload in uploads:
         _known_moments(upload)
-    return _counted(call.tenant.sync_comments(source_id, uploads))
+    return _counted(_stored(call.tenant, source_id, uploads))
 
 
 def sync_raw_emails(call: Call) -> JSON:
@@ -70,8 +71,16 @@ def create_comments(call: Call) -> JSON:
             fits = True
         if not fits:
             raise Refused("comment_exists", comment_id=upload["id"])
-    call.tenant.sync_comments(source_id, uploads.values())
+    _stored(call.tenant, source_id, uploads.values())
     return {}
+
+
+def _stored(tenant: Tenant, source_id: str, uploads: Collection[JSON]) -> Mapping[str, int]:
+    """Store uploads, and know whether any of them has markup; what became of how many."""
+    counts = tenant.sync_comments(source_id, uploads)
+    table = tenant.comments[source_id]
+    table.marked = table.marked or any(map(has_markup, uploads))
+    return counts
 
 
 def _said(row: Row) -> str:
