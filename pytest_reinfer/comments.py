@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FEW = 32  # up to so many new comments are put in their places one by one; more are appended and sorted
 
+MARKED = b'_markup":'  # ends the keys of a text's layout, and hardly another one
+
 Position = tuple[int, str, str]
 """Where a comment stands in an order: moment, source id, comment id."""
 
@@ -41,25 +43,32 @@ POSITION = {
 class Comments:
     """The comments of one source. Whoever shares it copies it before writing."""
 
-    __slots__ = ("ids", "orders", "rows")
+    __slots__ = ("ids", "marked", "orders", "rows")
 
     def __init__(
         self,
         rows: Mapping[str, Row] | None = None,
         ids: Iterable[str] = (),
         orders: Mapping[str, list[Row]] | None = None,
+        *,
+        marked: bool = False,
     ) -> None:
         self.rows = dict(rows or {})
         self.ids = list(ids)  # every id that ever was, in order of arrival: a page may end at a comment since deleted
         self.orders = {order: list((orders or {}).get(order, ())) for order in POSITION}
+        self.marked = marked  # whether a comment may have markup: pages are looked through for it only then
 
     def copy(self) -> Comments:
         """The same comments, to be changed apart from these."""
-        return Comments(self.rows, self.ids, self.orders)
+        return Comments(self.rows, self.ids, self.orders, marked=self.marked)
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Put in comments whose ids are new; each row's `number` is its place after those that ever were."""
+    def add(self, rows: Iterable[Row], *, plain: bool = False) -> None:
+        """Put in comments whose ids are new; each row's `number` is its place after those that ever were.
+
+        plain: none of them has markup.
+        """
         new = list(rows)
+        self.marked = self.marked or (not plain and any(MARKED in row.data for row in new))
         self.ids.extend(map(attrgetter("id"), new))
         self.rows.update((row.id, row) for row in new)
         for order, position in POSITION.items():
@@ -73,6 +82,7 @@ class Comments:
 
     def replace(self, *rows: Row) -> None:
         """Put changed comments in the place of those that have their ids."""
+        self.marked = self.marked or any(MARKED in row.data for row in rows)
         if len(rows) * FEW > len(self.rows):  # to sort anew is cheaper
             self.rows.update((row.id, row) for row in rows)
             self.orders = {order: sorted(self.rows.values(), key=position) for order, position in POSITION.items()}

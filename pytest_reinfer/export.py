@@ -56,9 +56,11 @@ def entries(tenant: Tenant, dataset: Dataset, rows: Sequence[Row]) -> list[bytes
     labelled = {
         source_id: tenant.labelled.get((dataset.id, source_id), {}).get for source_id in {row.source_id for row in rows}
     }
+    marked = any(tenant.comments[source_id].marked for source_id in labelled)
     parts = [b"["]
     for row in rows:
-        parts += (labelled[row.source_id](row.id, UNMARKED), without(row.data), b"},")
+        data = without(row.data) if marked else row.data
+        parts += (labelled[row.source_id](row.id, UNMARKED), data, b"},")
     parts[-1] = b"}]"
     return parts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from pytest_reinfer.comments import MARKED
 from pytest_reinfer.tenant import encode
 
 MARKUP: Final = ("text_markup", "translated_from_markup")
@@ -13,7 +14,7 @@ PARTS: Final = ("body", "signature")  # of a message, those that may have it
 
 def without(data: bytes) -> bytes:
     """A comment as it is stored, without the layout of its texts."""
-    if b'_markup":' not in data:
+    if MARKED not in data:
         return data
     comment = json.loads(data)
     for message in comment["messages"]:

@@ -49,7 +49,7 @@ def add(tenant: Tenant, source: Source, count: int, dataset: Dataset | None = No
     )
     rows, labelled = (_remembered if count <= KEPT else _generated)(batch)
     tenant.now += count * TICK
-    table.add(rows)
+    table.add(rows, plain=True)
     if dataset is not None:
         tenant.labels_to_change(dataset.id, source.id).update(labelled)
     return list(rows)

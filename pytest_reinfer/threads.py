@@ -7,7 +7,8 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from pytest_reinfer.tenant import SECOND
+from pytest_reinfer.comments import MARKED
+from pytest_reinfer.tenant import SECOND, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,42 +17,50 @@ if TYPE_CHECKING:
     from pytest_reinfer.wire import JSON
 
 RECIPIENTS: Final = ("to", "cc", "bcc")
-THREAD: Final = re.compile(rb'"thread_id":("(?:[^"\\]|\\.)*")')
+KEY: Final = b'"thread_id":'
+TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def threads(table: Comments) -> dict[str, list[Row]]:
     """The comments of each thread by their timestamp, the thread of the first comment first."""
-    found: dict[str, list[Row]] = {}
-    for row in table.orders["timestamp"]:
-        thread_id = _thread_of(row)
-        if thread_id is not None:
-            found.setdefault(thread_id, []).append(row)
-    return found
+    return {json.loads(thread): rows for thread, rows in _threads(table).items()}
 
 
 def properties(table: Comments, rows: Iterable[Row]) -> list[JSON]:
     """What is known of the thread of each of these comments; one without `thread_id` is a thread by itself."""
-    found = threads(table)
-    known: dict[str, JSON] = {}
+    found = _threads(table)
+    known: dict[bytes, JSON] = {}
     told = []
     for row in rows:
-        thread_id = _thread_of(row)
-        if thread_id is None:
+        thread = _thread_of(row)
+        if thread is None:
             told.append({**_facts([row]), "thread_position": 1})
             continue
-        if thread_id not in known:
-            known[thread_id] = _facts(found[thread_id])
-        told.append({**known[thread_id], "thread_position": found[thread_id].index(row) + 1})
+        if thread not in known:
+            known[thread] = _facts(found[thread])
+        told.append({**known[thread], "thread_position": found[thread].index(row) + 1})
     return told
 
 
-def _thread_of(row: Row) -> str | None:
-    """The thread of a comment, read without the rest of it: a source may have many."""
-    if b'_markup":' in row.data:  # which may have such a key inside
-        whole: str | None = json.loads(row.data).get("thread_id")
-        return whole
-    found = THREAD.search(row.data)
-    return None if found is None else str(json.loads(found[1]))
+def _threads(table: Comments) -> dict[bytes, list[Row]]:
+    found: dict[bytes, list[Row]] = {}
+    for row in table.orders["timestamp"]:
+        thread = _thread_of(row)
+        if thread is not None:
+            found.setdefault(thread, []).append(row)
+    return found
+
+
+def _thread_of(row: Row) -> bytes | None:
+    """The JSON of a comment's `thread_id`, read without the rest of it: a source may have many."""
+    at = row.data.find(KEY)
+    if at < 0:
+        return None
+    if MARKED in row.data:  # which may have such a key inside
+        whole = json.loads(row.data)
+        return encode(whole["thread_id"]) if "thread_id" in whole else None
+    found = TEXT.match(row.data, at + len(KEY))
+    return None if found is None else found[0]
 
 
 def _facts(rows: Sequence[Row]) -> JSON:

@@ -72,11 +72,17 @@ def test_raw_and_parsed_headers_make_the_same_comment() -> None:
     }
 
 
+def test_raw_headers_may_stand_behind_an_empty_line_and_before_one() -> None:
+    assert emails.upload(document(f"\r\n{RAW}\r\n\r\nnot a header"), 0) == emails.upload(document(), 0)
+    assert emails.upload(document(f"{RAW}\n  "), 0) == emails.upload(document(), 0)
+
+
 def test_the_id_follows_from_the_message_id_alone_unless_it_is_given() -> None:
     first, second = (emails.upload(parsed(Subject=text), 0)["id"] for text in "ab")
     assert first == second == emails.derived("1@b.org")
     assert emails.upload(parsed(Message_ID=" <1@b.org>\t(x)"), 0)["id"] == first
     assert emails.upload(parsed(Message_ID="1@b.org"), 0)["id"] == first
+    assert emails.upload(parsed(Message_ID="<1@b.\r\n org>"), 0)["id"] == first
     assert emails.upload(parsed(Message_ID="<1@B.org>"), 0)["id"] != first
     assert emails.upload(parsed() | {"comment_id": "mine"}, 0)["id"] == "mine"
 
@@ -172,6 +178,7 @@ HTML = """<html><head><title>T</title><style>p {a: b}</style></head><body>
 def test_html_becomes_text() -> None:
     expected = "Dear Ann,\nhow & why <1>?\n\none\ntwo\nthree\n\nx\ny\n\n1 2\n\nend"
     assert emails.text_of(HTML) == expected
+    assert [emails.text_of(html) for html in ("", "a & b", "a <", "a &amp")] == ["", "a & b", "a <", "a &"]
     upload = emails.upload(document(body={"html": HTML}), 0)
     assert upload["messages"][0]["body"] == {"text": expected}
 
