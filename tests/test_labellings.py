@@ -264,10 +264,10 @@ def test_entities_go_when_messages_change_in_any_way(
 
 def test_a_test_arranges_what_people_say(tenant: FakeTenant, uid: str) -> None:
     tenant.annotate("acme/support", uid, ["Claim"], dismissed=[BAD], entities=["policy-number"])
-    tenant.annotate("acme/support", uid, ["Polite"], group="Tone")
+    tenant.annotate("acme/support", uid, [{"name": "Polite", "instructions": "x"}], group="Tone")
     found = tenant.labelling("acme/support", uid)
     assert found["labelling"][0] | {"predicted": 0} == group(assigned=[CLAIM], dismissed=[BAD], predicted=0)
-    assert found["labelling"][1]["assigned"] == [POLITE]
+    assert found["labelling"][1]["assigned"] == [{**POLITE, "instructions": "x"}]
     assert found["entities"] == {"assigned": [{"name": "policy-number"}], "dismissed": []}
     tenant.annotate("acme/support", uid, [])
     assert (said(tenant, uid), said(tenant, uid, "Tone")) == (([], ["Bad > Worse"]), (["Polite"], []))
