@@ -105,6 +105,14 @@ def test_what_is_absent_stays_and_an_empty_list_takes_all_away(tenant: FakeTenan
     assert not any(tenant.snapshot().remarks.values())
 
 
+def test_what_takes_one_thing_away_and_says_another_leaves_an_annotation(tenant: FakeTenant, uid: str) -> None:
+    say(tenant, uid, labelling=[group(assigned=[CLAIM])])
+    answer = say(tenant, uid, labelling=[], entities={"assigned": [NUMBER]})
+    assert answer["comment"]["has_annotations"] is True
+    answer = say(tenant, uid, labelling=[group(assigned=[CLAIM])], entities={"assigned": []})
+    assert answer["comment"]["has_annotations"] is True
+
+
 def test_one_label_may_stand_in_two_groups(tenant: FakeTenant, uid: str) -> None:
     angry = {"name": "Claim", "sentiment": "negative"}
     say(tenant, uid, labelling=[group(assigned=[CLAIM, BAD]), group("Tone", assigned=[angry])])
