@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import stamp
-from pytest_reinfer.tenant import UNMARKED, Dataset, encode, labels_of_groups
+from pytest_reinfer.tenant import UNMARKED, Dataset, encode, labels_of_groups, without_sentiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,7 +93,7 @@ def entries(tenant: Tenant, dataset: Dataset, rows: Iterable[Row], *, prediction
 
 
 def _given(label: JSON) -> JSON:
-    return {"name": label["name"], "sentiment": label.get("sentiment", POSITIVE)}
+    return {"sentiment": POSITIVE, **label}
 
 
 def _homes(dataset: Dataset) -> Mapping[str, int]:
@@ -145,9 +145,7 @@ def put_labelling(tenant: Tenant, dataset: Dataset, row: Row, said: Labelling) -
     kept: JSON = {}
     for name, about in said.items():
         define(tenant, dataset, name, [label["name"] for key in LISTS for label in about[key]])
-        dismissed = (
-            about["dismissed"] if dataset.has_sentiment else [{"name": each["name"]} for each in about["dismissed"]]
-        )
+        dismissed = about["dismissed"] if dataset.has_sentiment else list(map(without_sentiment, about["dismissed"]))
         rest = {"dismissed": dismissed} if dismissed else {}
         rest |= {key: about[key] for key in ("uninformative",) if key in about}
         count = {"count": len(about["assigned"])} if name != first and about["assigned"] else {}

@@ -568,9 +568,9 @@ class Tenant:
     ) -> None:
         """Assign labels to a comment, or predict them; None leaves what there is. A new name becomes a label."""
         if assigned is not None and not dataset.has_sentiment:
-            assigned = [_without_sentiment(label) for label in assigned]
+            assigned = [without_sentiment(label) for label in assigned]
         if predicted is not None and not dataset.has_sentiment:
-            predicted = [_without_sentiment(label) for label in predicted]
+            predicted = [without_sentiment(label) for label in predicted]
         before = self.labels_of(dataset, row)
         both = [old if new is None else new for old, new in zip(before, (assigned, predicted), strict=True)]
         self.labels_to_change(dataset.id, row.source_id)[row.id] = marks(*both)
@@ -721,7 +721,8 @@ def _source(fields: JSON) -> Source:
     return Source({name: value for name, value in fields.items() if (name, value) != ("bucket_id", None)})
 
 
-def _without_sentiment(label: JSON) -> JSON:
+def without_sentiment(label: JSON) -> JSON:
+    """A label as a dataset without sentiment keeps it."""
     return {key: value for key, value in label.items() if key != "sentiment"}
 
 

@@ -106,18 +106,27 @@ class Comment(TypedDict):
 Sentiment: TypeAlias = Literal["positive", "negative"]
 
 
-class GivenLabel(TypedDict):
-    """A label that a person gave a comment, or said that it does not fit.
+class LabelMetadata(TypedDict):
+    """Who gave the label, and when."""
 
-    There is a sentiment even where the dataset has none: positive.
+    user_id: NotRequired[str]
+    timestamp: NotRequired[str]
+    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
+    zero.
     """
+
+
+class Label(TypedDict):
+    """A label that a person gave a comment. There is no sentiment in a dataset without sentiment."""
 
     name: str
     """The full name of a label: the names from the root down, joined by ' > '. Up to 64 names of 1 to 64 characters, so
     4285 characters at most.
     """
-    sentiment: Sentiment
+    sentiment: NotRequired[Sentiment]
     """The sentiment a person gave a label."""
+    instructions: NotRequired[str]
+    metadata: NotRequired[LabelMetadata]
 
 
 class LabelPrediction(TypedDict):
@@ -138,9 +147,9 @@ class Labelling(TypedDict):
 
     group: str
     """The name of a label group of the dataset; most have one, named default."""
-    assigned: list[GivenLabel]
+    assigned: list[Label]
     """The labels that people gave it."""
-    dismissed: list[GivenLabel]
+    dismissed: list[Label]
     """The labels that people said do not fit."""
     uninformative: NotRequired[bool]
     """Whether somebody said that the comment tells nothing; absent where nobody said either."""
@@ -580,29 +589,6 @@ class Error(TypedDict):
     message: str
 
 
-class LabelMetadata(TypedDict):
-    """Who gave the label, and when."""
-
-    user_id: NotRequired[str]
-    timestamp: NotRequired[str]
-    """A moment as the platform writes it: UTC with Z, the fraction in 6 digits (3 for model tags), left out when it is
-    zero.
-    """
-
-
-class Label(TypedDict):
-    """A label that a person gave a comment. There is no sentiment in a dataset without sentiment."""
-
-    name: str
-    """The full name of a label: the names from the root down, joined by ' > '. Up to 64 names of 1 to 64 characters, so
-    4285 characters at most.
-    """
-    sentiment: NotRequired[Sentiment]
-    """The sentiment a person gave a label."""
-    instructions: NotRequired[str]
-    metadata: NotRequired[LabelMetadata]
-
-
 class AssignedLabels(TypedDict):
     """The `labels` of `Annotations`."""
 
@@ -647,6 +633,20 @@ class ExportedComment(TypedDict):
     comment: Comment
     annotations: Annotations
     predictions: Predictions
+
+
+class GivenLabel(TypedDict):
+    """A label that a person gives a comment, or says that it does not fit.
+
+    There is a sentiment even where the dataset has none.
+    """
+
+    name: str
+    """The full name of a label: the names from the root down, joined by ' > '. Up to 64 names of 1 to 64 characters, so
+    4285 characters at most.
+    """
+    sentiment: Sentiment
+    """The sentiment a person gave a label."""
 
 
 class Pretrained(TypedDict):

@@ -105,6 +105,14 @@ def test_what_is_absent_stays_and_an_empty_list_takes_all_away(tenant: FakeTenan
     assert not any(tenant.snapshot().remarks.values())
 
 
+def test_what_takes_one_thing_away_and_says_another_leaves_an_annotation(tenant: FakeTenant, uid: str) -> None:
+    say(tenant, uid, labelling=[group(assigned=[CLAIM])])
+    answer = say(tenant, uid, labelling=[], entities={"assigned": [NUMBER]})
+    assert answer["comment"]["has_annotations"] is True
+    answer = say(tenant, uid, labelling=[group(assigned=[CLAIM])], entities={"assigned": []})
+    assert answer["comment"]["has_annotations"] is True
+
+
 def test_one_label_may_stand_in_two_groups(tenant: FakeTenant, uid: str) -> None:
     angry = {"name": "Claim", "sentiment": "negative"}
     say(tenant, uid, labelling=[group(assigned=[CLAIM, BAD]), group("Tone", assigned=[angry])])
@@ -264,10 +272,10 @@ def test_entities_go_when_messages_change_in_any_way(
 
 def test_a_test_arranges_what_people_say(tenant: FakeTenant, uid: str) -> None:
     tenant.annotate("acme/support", uid, ["Claim"], dismissed=[BAD], entities=["policy-number"])
-    tenant.annotate("acme/support", uid, ["Polite"], group="Tone")
+    tenant.annotate("acme/support", uid, [{"name": "Polite", "instructions": "x"}], group="Tone")
     found = tenant.labelling("acme/support", uid)
     assert found["labelling"][0] | {"predicted": 0} == group(assigned=[CLAIM], dismissed=[BAD], predicted=0)
-    assert found["labelling"][1]["assigned"] == [POLITE]
+    assert found["labelling"][1]["assigned"] == [{**POLITE, "instructions": "x"}]
     assert found["entities"] == {"assigned": [{"name": "policy-number"}], "dismissed": []}
     tenant.annotate("acme/support", uid, [])
     assert (said(tenant, uid), said(tenant, uid, "Tone")) == (([], ["Bad > Worse"]), (["Polite"], []))

@@ -123,7 +123,7 @@ def flagging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def feeling(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dataset without sentiment keeps it."""
-    monkeypatch.setattr(tenants, "_without_sentiment", lambda label: label)
+    monkeypatch.setattr(tenants, "without_sentiment", lambda label: label)
 
 
 def unordered(monkeypatch: pytest.MonkeyPatch) -> None:
