@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_reinfer import contract, people
+from pytest_reinfer import contract
 from pytest_reinfer.stamps import stamp
 from pytest_reinfer.tenant import EVERYWHERE, Project
 
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 def create(tenant: Tenant, name: str, given: JSON, members: Iterable[User]) -> Project:
     """Create a project from the fields of a valid request; its members may do everything in it."""
     project = tenant.put_project({"name": name, **given})
-    everything = frozenset(name for name in contract.permissions() if not contract.is_tenants(name))
+    everything = frozenset(each for each in contract.every_permission() if not contract.is_tenants(each))
     for user in members:
-        named = {**user.named, name: everything}
-        permissions = {**user.permissions, name: people.granted(everything)}
-        tenant.users[user.username] = replace(user, named=named, permissions=permissions)
+        tenant.users[user.username] = replace(user, permissions={**user.permissions, name: everything})
     return project
 
 
