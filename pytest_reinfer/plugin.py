@@ -239,7 +239,11 @@ class Session:
         tenant = self._made(self._item, settings)
         self._tenant, self._board = tenant, board
         board.plug(tenant)
-        self._arrange(tenant, marks)
+        try:
+            self._arrange(tenant, marks)
+        except BaseException:
+            board.unplug(tenant)
+            raise
         environment = tenant.environment
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
@@ -327,8 +331,9 @@ class Session:
         """Tell the test of a request that went to no tenant, neither its own nor one of an earlier test."""
         from pytest_reinfer.server import tenant_url  # noqa: PLC0415
 
-        if self._tenant is not None and not fnmatchcase(request.path, f"{tenant_url('', 'test-*')}*"):
-            self._tenant.strayed(request)
+        tenant = self._tenant  # of the test that runs in another thread
+        if tenant is not None and not fnmatchcase(request.path, f"{tenant_url('', 'test-*')}*"):
+            tenant.strayed(request)
 
     def _made(self, item: pytest.Item, settings: dict[str, Any]) -> FakeTenant:
         """The tenant of a test, as its settings and the setup hooks of its folder want it."""

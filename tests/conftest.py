@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import requests
 import urllib3
 
 from pytest_reinfer import FakeTenant, api, contract
-from pytest_reinfer.wire import Request
+from pytest_reinfer.wire import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,9 +85,51 @@ def _through_urllib3(tenant: FakeTenant, method: str, path: str, headers: dict[s
     return Answer(response.status, dict(response.headers), response.data)
 
 
-@pytest.fixture(params=[_through_requests, _through_urllib3, _directly], ids=["requests", "urllib3", "direct"])
+class Port:
+    """A port at which whoever is asked answers; what that raises is raised where it is asked."""
+
+    def __init__(self, pool: urllib3.HTTPConnectionPool) -> None:
+        self._pool = pool
+        self._asked: FakeTenant | None = None
+        self._raised: list[Exception] = []
+
+    def answer(self, request: Request) -> Response:
+        assert self._asked is not None
+        try:
+            self._given = self._asked.answer(request)
+        except Exception as error:
+            self._raised.append(error)
+            raise
+        return self._given
+
+    def __call__(self, tenant: FakeTenant, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        self._asked = tenant
+        response = self._pool.request(method, path, headers=headers, body=body, redirect=False, retries=False)
+        if self._raised:
+            raise self._raised.pop()
+        return Answer(response.status, {name: response.headers[name] for name in self._given.headers}, response.data)
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[Port]:
+    """An application of ASGI on the live server."""
+    from pytest_reinfer.transports import asgi, uvicorn  # noqa: PLC0415 -- not every run asks for it
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    host, number = listening.getsockname()
+    with urllib3.HTTPConnectionPool(host, number, timeout=10) as pool:
+        port = Port(pool)
+        stop = uvicorn.run(asgi.application(port.answer), listening, None)
+        yield port
+        stop()
+
+
+@pytest.fixture(
+    params=[_through_requests, _through_urllib3, _directly, "port"], ids=["requests", "urllib3", "direct", "port"]
+)
 def send(request: pytest.FixtureRequest, tenant: FakeTenant) -> Callable[..., Answer]:
     """Send to the tenant as its administrator or `user`: `json` as a value, or `body` in bytes."""
+    door = request.getfixturevalue("port") if request.param == "port" else request.param
 
     def send(
         method: str,
@@ -102,7 +145,7 @@ def send(request: pytest.FixtureRequest, tenant: FakeTenant) -> Callable[..., An
         if json is not None or body is not None:
             headers.setdefault("Content-Type", "application/json")
         sent = body if body is not None else b"" if json is None else _dumps(json)
-        answer: Answer = request.param(tenant, method, path, headers, sent)
+        answer: Answer = door(tenant, method, path, headers, sent)
         return answer
 
     return send

@@ -316,6 +316,17 @@ def test_a_client_that_goes_is_not_answered(acme: FakeTenant) -> None:
     assert len(acme.requests) == 0
 
 
+def test_no_more_is_kept_of_a_body_than_shows_that_it_is_too_long() -> None:
+    most = 10 * 2**20
+    tenant = FakeTenant(log_bodies=10 * most, unknown_routes="allow")
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    for sizes in ((2 * most,), (2 * most, 2 * most, 9), (most, most, most), (1, most), (most, 2)):
+        parts = [{"type": "http.request", "body": b" " * size, "more_body": True} for size in sizes]
+        parts[-1]["more_body"] = False
+        told(tenant.asgi, scope, *parts)
+        assert len(tenant.requests[-1].body or b"") == most + 1
+
+
 def test_a_header_that_comes_twice_is_one_with_both_values(acme: FakeTenant) -> None:
     authorization = acme.headers["Authorization"].encode()
     scope = {"type": "http", "method": "GET", "path": DATASETS, "query_string": b"", "raw_path": None}

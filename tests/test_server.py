@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import requests
+import time_machine
 from conftest import ask, comment, everything, in_threads
 from test_network_failures import CLIENTS, FAST, IN_ALL, KINDS, TIMED, Attempts, outcome
 
@@ -432,6 +433,16 @@ def test_what_a_client_waits_passes_on_the_tenants_clock(server: Server) -> None
         requests.get(tenant.url + DATASETS, headers=tenant.headers, timeout=0.05)
     requests.get(tenant.url + DATASETS, headers=tenant.headers, timeout=FAST)
     assert (tenant.clock.now - before).total_seconds() >= 0.06
+
+
+def test_a_travel_holds_nothing_up(server: Server) -> None:
+    tenant = put_on(server)
+    with time_machine.travel(0, tick=False):
+        tenant.fail("slow_answer", seconds=0.02).then("connection_reset")
+        assert requests.get(tenant.url + DATASETS, headers=tenant.headers, timeout=FAST).ok
+        with pytest.raises(requests.ConnectionError):
+            requests.get(tenant.url + DATASETS, headers=tenant.headers, timeout=FAST)
+        server.close()
 
 
 def test_others_are_answered_while_one_waits(server: Server) -> None:

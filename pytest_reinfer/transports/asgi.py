@@ -101,8 +101,8 @@ async def _body(receive: Receive, most: int) -> bytes | None:
     """The body of a request; of one that is too long, enough to show it. None where the client has gone."""
     message = await receive()
     if not message.get("more_body"):
-        return None if message["type"] == "http.disconnect" else bytes(message.get("body", b""))
-    body = bytearray(message.get("body", b""))
+        return None if message["type"] == "http.disconnect" else bytes(message.get("body", b"")[: most + 1])
+    body = bytearray(message.get("body", b"")[: most + 1])
     while message.get("more_body"):
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -9,9 +9,11 @@ tenant's clock, and takes as long to stop.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 import threading
+import time
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_reinfer.transports.asgi import Application
 
 FOR_EVER: Final = 10**8  # seconds that an idle connection is kept: none is closed under a client that waits
-RESET: Final = struct.pack("ii", 1, 0)  # for SO_LINGER: close by a reset
+RESET: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # for SO_LINGER: close by a reset
 TICK: Final = 0.001  # seconds between two looks at what is still to be sent or to end
 LAST: Final = 20  # so many ticks what is under way has to end when the server stops
 BACKLOG: Final = 1024  # connections that wait to be accepted
@@ -41,7 +43,7 @@ def run(app: Application, listening: socket.socket, tls: ssl.SSLContext | None) 
 
     def work() -> None:
         try:
-            with asyncio.Runner(loop_factory=asyncio.new_event_loop if tls else _new_loop) as runner:
+            with asyncio.Runner(loop_factory=_slow_loop if tls else _new_loop) as runner:
                 runner.run(_serve(app, listening, tls, ready))
         except BaseException as error:
             if ready.done():
@@ -64,8 +66,15 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop  # noqa: PLC0415 -- optional
     except ImportError:
-        return asyncio.new_event_loop()
+        return _slow_loop()
     return uvloop.new_event_loop()
+
+
+def _slow_loop() -> asyncio.AbstractEventLoop:
+    """An event loop of asyncio's, that goes by a clock which neither travels nor is led."""
+    loop = asyncio.new_event_loop()
+    loop.time = time.perf_counter  # type: ignore[method-assign] # as loops of others have it
+    return loop
 
 
 async def _serve(
