@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -237,11 +238,16 @@ def test_a_port_that_is_taken_is_told_with_what_to_do(served: Served, failed: Fa
     assert told == f"pytest-reinfer serve: the port {served.port} is taken: name another by --port, or 0 for any\n"
 
 
-def test_a_port_may_be_chosen() -> None:
+def test_a_port_may_be_chosen_and_who_comes_before_the_tenant_waits_for_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with serve("--port", str(port)) as served:
-        assert served.endpoint == f"http://127.0.0.1:{port}"
+    patience = urllib3.Retry(total=None, connect=1000, read=False, status=False, backoff_factor=0.05, backoff_max=0.05)
+    url, headers = f"http://127.0.0.1:{port}{DATASETS}", {"Authorization": "Bearer of-this-test"}
+    with ThreadPoolExecutor(1) as pool, urllib3.PoolManager(retries=patience) as client:
+        early = pool.submit(client.request, "GET", url, headers=headers)
+        with serve("--port", str(port), "--token", "of-this-test", "--comments", "500") as served:
+            assert served.endpoint == f"http://127.0.0.1:{port}"
+            assert early.result().status == 200
 
 
 def test_nothing_answers_beyond_loopback(served: Served) -> None:
