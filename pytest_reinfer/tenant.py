@@ -354,9 +354,10 @@ class Tenant:
             self.remember(self.lag)
         for dataset in [each for each in self.datasets.values() if source.id in each.source_ids]:
             self.change_dataset(dataset, {"source_ids": [each for each in dataset.source_ids if each != source.id]})
-        for key in [key for key in self.labelled if key[1] == source.id]:
-            self.own.discard(key)
-            del self.labelled[key]
+        for key in [key for key in {**self.labelled, **self.remarks} if key[1] == source.id]:
+            self.own -= {key, ("remarks", *key)}
+            self.labelled.pop(key, None)
+            self.remarks.pop(key, None)
         self.own.discard(source.id)
         del self.sources[source.id], self.names[Source, source.full_name], self.comments[source.id]
 

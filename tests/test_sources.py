@@ -233,7 +233,7 @@ def test_a_deleted_source_takes_its_comments_and_labels_along(tenant: FakeTenant
     mail, chat = (tenant.add_source(f"acme/{name}", comments=[comment("a")]) for name in ("mail", "chat"))
     dataset = tenant.add_dataset("acme/support", sources=[mail, chat])
     for source in (mail, chat):
-        tenant.annotate(dataset, f"{source.id}.a", ["Claim"])
+        tenant.annotate(dataset, f"{source.id}.a", ["Claim"], dismissed=["Praise"])
     path, before = by_id(tenant), tenant.dataset("acme/support").as_json()
     assert send("DELETE", path).json == {"status": "ok"}
     assert [each["name"] for each in send("GET", "/api/v1/sources").json["sources"]] == ["chat"]
@@ -244,6 +244,8 @@ def test_a_deleted_source_takes_its_comments_and_labels_along(tenant: FakeTenant
     assert after == {**before, "source_ids": [chat.id], "last_modified": after["last_modified"]}
     assert [entry["comment"]["uid"] for entry in tenant.exported(dataset)] == [f"{chat.id}.a"]
     assert tenant.exported(dataset)[0]["annotations"]["labels"]["assigned"]
+    left = tenant.snapshot()
+    assert {*left.labelled, *left.remarks} == {(dataset.id, chat.id)}
     state = tenant.snapshot()
     assert set(state.comments) == {source_id for _, source_id in state.labelled} == {chat.id}
     assert send("POST", "/api/v1/datasets/acme/support/export", {}).json["comments"] == tenant.exported(dataset)
