@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_reinfer.markup import without
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import stamp
 from pytest_reinfer.tenant import UNMARKED, Dataset, encode, labels_of_groups, without_sentiment
@@ -86,7 +87,8 @@ def entries(tenant: Tenant, dataset: Dataset, rows: Iterable[Row], *, prediction
     """Annotated comments as a JSON array."""
     homes = _homes(dataset)
     parts = (
-        b'{"comment":%b,%b' % (row.data, encode(entry(tenant, dataset, row, predictions=predictions, homes=homes))[1:])
+        b'{"comment":%b,%b'
+        % (without(row.data), encode(entry(tenant, dataset, row, predictions=predictions, homes=homes))[1:])
         for row in rows
     )
     return b"[%b]" % b",".join(parts)

@@ -89,8 +89,16 @@ def test_markup_comes_back_where_it_is_asked_for_and_nowhere_else(tenant: FakeTe
     assert page[0]["comment"] == bare
 
 
+OTHERS = [  # that answer comments without being asked for their markup
+    ("POST", "query", {}),
+    ("POST", "recent", {}),
+    ("GET", "labellings?source_id={source_id}", None),
+    ("POST", "labellings/{source_id}.a", {"labelling": []}),
+]
+
+
 @pytest.mark.parametrize("way", ["sync", "synced again", "put", "put again", "added", "updated"])
-def test_an_export_leaves_markup_out_however_it_came(tenant: FakeTenant, source: Source, way: str) -> None:
+def test_an_export_and_others_leave_markup_out_however_it_came(tenant: FakeTenant, source: Source, way: str) -> None:
     tenant.add_dataset("acme/support", sources=[source], comments=3)
     if way in ("synced again", "put again", "updated"):
         tenant.add_comments(source, [comment("a")])
@@ -109,6 +117,12 @@ def test_an_export_leaves_markup_out_however_it_came(tenant: FakeTenant, source:
         page = ask(tenant, "POST", "/api/v1/datasets/acme/support/export", {})
         assert page.json["comments"] == tenant.exported("acme/support")
         assert b"_markup" not in page.body
+        for method, path, body in OTHERS:
+            answer = ask(
+                tenant, method, f"/api/_private/datasets/acme/support/{path.format(source_id=source.id)}", body
+            )
+            assert answer.status == 200
+            assert b"_markup" not in answer.body
         tenant.add_comments(source, 2)  # to a copy of the table
         tenant.restore(tenant.snapshot())
     tenant.restore(snapshot)

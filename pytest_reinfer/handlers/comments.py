@@ -9,7 +9,7 @@ from pytest_reinfer import contract, emails, export, threads
 from pytest_reinfer.markup import without
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import Senseless, moment
-from pytest_reinfer.tenant import EVERYWHERE, Source, encode, row_of
+from pytest_reinfer.tenant import ADDED, EVERYWHERE, Source, encode, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pytest_reinfer.comments import Row
     from pytest_reinfer.handlers.call import Call
     from pytest_reinfer.wire import JSON
-
-ADDED = ("created_at", "last_modified", "context", "has_annotations")  # to a comment, by the service
 
 
 def sync_comments(call: Call) -> JSON:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract, labelling, query
 from pytest_reinfer.handlers.call import dataset_of
+from pytest_reinfer.markup import without
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.tenant import encode
 
@@ -60,7 +61,7 @@ def update_labelling(call: Call) -> JSON:
     labelling.update(call.tenant, dataset, row, call.body)
     dataset, row = call.tenant.datasets[dataset.id], _row(call, dataset, row.uid)  # as they are now
     said = labelling.entry(call.tenant, dataset, row)
-    return {"comment": row.data, **{key: encode(about) for key, about in said.items()}}
+    return {"comment": without(row.data), **{key: encode(about) for key, about in said.items()}}
 
 
 def _row(call: Call, dataset: Dataset, uid: str) -> Row:
