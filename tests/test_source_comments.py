@@ -90,8 +90,8 @@ def test_markup_comes_back_where_it_is_asked_for_and_nowhere_else(tenant: FakeTe
 
 
 OTHERS = [  # that answer comments without being asked for their markup
-    ("POST", "query", {}),
-    ("POST", "recent", {}),
+    ("POST", "query", {"filter": {}, "order": {"kind": "recent"}}),
+    ("POST", "recent", {"filter": {}, "limit": 9}),
     ("GET", "labellings?source_id={source_id}", None),
     ("POST", "labellings/{source_id}.a", {"labelling": []}),
 ]
