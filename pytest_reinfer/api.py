@@ -215,6 +215,8 @@ def _no_constant(name: str) -> Any:
 
 def _envelope(payload: JSON) -> bytes:
     """The body of a success: the payload and `status`. Values that are bytes, or lists of bytes, are JSON already."""
+    if not any(isinstance(value, (bytes, list)) for value in payload.values()):
+        return encode({**payload, "status": "ok"})  # at once, which is quicker
     parts = [b"{"]
     for key, value in payload.items():
         parts.append(b'"%b":' % key.encode())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from asking import LISTS, MEMBERS, arrange, asked
+from conftest import SENDERS
 
 from pytest_reinfer import FakeTenant, RouteNotBuilt, contract
 from pytest_reinfer.tenant import EVERYWHERE
@@ -23,8 +25,14 @@ BUILT = [route for route in contract.routes().values() if route.built]
 UNBUILT = [route for route in contract.routes().values() if not route.built]
 READING = [route for route in BUILT if contract.takes_body(route.name)]
 
-each_route = pytest.mark.parametrize("route", BUILT, ids=lambda route: route.name)
-each_reading_route = pytest.mark.parametrize("route", READING, ids=lambda route: route.name)
+
+def over_the_doors(routes: list[contract.Route]) -> pytest.MarkDecorator:
+    """Each route, over one of the doors in turn: what stands here is the same for all routes, and at all doors."""
+    turns = [pytest.param(route, door, id=f"{route.name}-{door}") for route, door in zip(routes, cycle(SENDERS))]
+    return pytest.mark.parametrize(("route", "send"), turns, indirect=["send"])
+
+
+each_route, each_reading_route = over_the_doors(BUILT), over_the_doors(READING)
 
 
 @pytest.fixture(autouse=True)
