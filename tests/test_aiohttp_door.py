@@ -286,9 +286,9 @@ def test_the_lines_that_ask_are_those_of_a_budget(tenant: FakeTenant) -> None:
 def test_a_route_that_is_not_built_raises_at_the_call(tenant: FakeTenant) -> None:
     async def work() -> None:
         async with session(tenant) as client:
-            await client.get(tenant.url + "/api/v1/sources")
+            await client.get(tenant.url + "/api/_private/quotas")
 
-    with pytest.raises(RouteNotBuilt, match="GET /api/v1/sources"):
+    with pytest.raises(RouteNotBuilt, match="GET /api/_private/quotas"):
         asyncio.run(work())
 
 

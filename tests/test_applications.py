@@ -264,7 +264,7 @@ def test_what_only_a_server_can_do_is_refused_in_words(
 
 def test_an_exception_is_the_clients_and_the_tests(acme: FakeTenant, through: Callable[..., httpx.Response]) -> None:
     with pytest.raises(RouteNotBuilt):
-        through("GET", "http://x/api/v1/projects")
+        through("GET", "http://x/api/_private/quotas")
     acme.before(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         through("GET", f"http://x{DATASETS}")

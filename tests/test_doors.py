@@ -335,7 +335,7 @@ def test_it(reinfer):
     )
     result = session.runpytest_inprocess()
     result.assert_outcomes(failed=1)
-    doors = "(it has them for `requests`, `urllib3`, `httpx`, `httpx2`, `http.client` and `urllib.request`)"
+    doors = "(it has them for `requests`, `urllib3`, `httpx`, `httpx2`, `aiohttp`, `http.client` and `urllib.request`)"
     result.stdout.fnmatch_lines([f"*{doors}."])
 
 

@@ -130,7 +130,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "it takes neither times nor after nor a probability": ((503,), {"nth": 2, "probability": 0.5}),
     "No route is called \\['get_dataset'\\]": ((503,), {"route": ["get_dataset"]}),
     "seconds is a number, at most 1000000000, not inf": (("slow_body",), {"seconds": float("inf")}),
-    "No route is called 'export'. There are: create_dataset": ((503,), {"route": "export"}),
+    "No route is called 'export'. There are: create_bucket, ": ((503,), {"route": "export"}),
     "get_dataset has no pages, and so no short_page": (("short_page",), {"route": "get_dataset"}),
     "method is a text, not 5": ((503,), {"method": 5}),
     "A path starts with / or": ((503,), {"path": "api/v1"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,14 +183,14 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("plant", "said"),
     [
-        (skipping, "the client says"),
+        (skipping, "the client says|missing: "),
         (appending, "source_ids"),
-        (clearing, "$.title: the tenant holds ''"),
+        (clearing, r"\$\.title: the tenant holds ''"),
         (flagging, "has_annotations"),
         (feeling, "sentiment"),
         (unordered, "comments of acme/s"),
         (circling, "goes on after"),
-        (backwards, "should hold 'later than 2024-"),
+        (backwards, "should hold '(later than|not before) 2024-"),
         (trusting, "was answered 200, not 422"),
         (labelling, "and was labelled there"),
         (refusing, "cannot be labelled there"),
@@ -200,7 +201,7 @@ def test_a_planted_bug_is_found(
 ) -> None:
     plant(monkeypatch)
     told = failure(TenantMachine)
-    assert said in told
+    assert re.search(said, told)
 
 
 # --------------------------------------------------------------------------------------------------- clients

@@ -219,7 +219,7 @@ def test_what_a_handler_raises_fails_the_test_that_caused_it(pytester: pytest.Py
         pass
 
     def test_asks_for_a_route_that_is_not_built(reinfer_server):
-        get(reinfer_server, "/api/v1/projects")
+        get(reinfer_server, "/api/_private/quotas")
 
     def test_asks_for_a_route_that_does_not_exist(reinfer_server):
         get(reinfer_server, "/api/v1/dataset")

@@ -50,7 +50,7 @@ def _annotated(call: Call, dataset: Dataset) -> tuple[list[Row], str | None]:
             limit=asked["limit"],
         )
     except Refused:
-        raise Refused("bad_after", after=asked["after"]) from None
+        raise Refused("bad_after", value=asked["after"]) from None
     return page.rows, query.continuation(tenant, dataset, order, page.rows[-1]) if page.rows else None
 
 
