@@ -13,6 +13,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+import httpcore  # noqa: F401 -- httpx imports it late, and runs of pytest in-process forget what they import
+import httpcore2  # noqa: F401 -- as well
 import httpx
 import httpx2
 import pytest
