@@ -98,6 +98,9 @@ def _payload(tenant: Tenant, request: Request, known: _Known, headers: dict[str,
     if found.problem is not None:
         raise Refused("schema_violation", message=found.problem.message)
     query = _query(route, request)
+    free = contract.convention("x-no-charge")
+    if query.get(free["parameter"]) and not user.may(free["permission"], EVERYWHERE):
+        raise Refused("forbidden")
     accept = request.headers.get(contract.header("csv").name.lower(), "")
     return HANDLERS[route.name](Call(tenant, user, found.parameters, query, _body(route, request), accept))
 

@@ -109,7 +109,8 @@ def _homes(dataset: Dataset) -> Mapping[str, int]:
 
 def update(tenant: Tenant, dataset: Dataset, row: Row, given: JSON) -> None:
     """Say something of a comment, from a valid request: what is absent stays, an empty list takes all away."""
-    unknown = [each["group"] for each in given.get("labelling", ()) if each["group"] not in groups(dataset)]
+    meant = [each["group"] for key in ("labelling", "moon_forms") for each in given.get(key, ())]
+    unknown = [name for name in meant if name not in groups(dataset)]
     if unknown:
         raise Refused("unknown_label_group", value=unknown[0])
     if "labelling" in given:
@@ -213,9 +214,7 @@ def define(tenant: Tenant, dataset: Dataset, group: str, names: Iterable[str]) -
     known = {label["name"] for label in defs}
     new = [{"name": name} for name in dict.fromkeys(names) if name not in known]
     if new:
-        tenant.datasets[dataset.id] = Dataset(
-            {**dataset.fields, **_with(dataset, group, {"label_defs": [*defs, *new]})}
-        )
+        tenant.redefine(Dataset({**dataset.fields, **_with(dataset, group, {"label_defs": [*defs, *new]})}))
 
 
 def put_labels(tenant: Tenant, dataset: Dataset, group: str, given: Iterable[JSON]) -> None:
@@ -298,9 +297,7 @@ def _with(dataset: Dataset, name: str, given: JSON) -> JSON:
 
 
 def _stamped(tenant: Tenant, dataset: Dataset, given: JSON) -> Dataset:
-    new = Dataset({**dataset.fields, **given, "last_modified": stamp(tenant.tick())})
-    tenant.datasets[dataset.id] = new
-    return new
+    return tenant.redefine(Dataset({**dataset.fields, **given, "last_modified": stamp(tenant.tick())}))
 
 
 def _say_again(

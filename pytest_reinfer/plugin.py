@@ -15,6 +15,7 @@ from pytest_reinfer.patching import Link, Replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from socket import socket
 
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.server import Server
@@ -171,6 +172,8 @@ class Session:
         self._stopped: list[str] = []  # what the guard has told during the test
         resolvers = ("getaddrinfo", "gethostbyname", "gethostbyname_ex")
         self._guards = [Replaced(socket, name, self._guarding).open() for name in resolvers]
+        connectors = ("connect", "connect_ex")  # which resolve by themselves
+        self._guards += [Replaced(socket.socket, name, self._guarding_connect).open() for name in connectors]
         self._proxies = self._without_proxies()
         self._switchboard: Switchboard | None = None
         self._servers: dict[tuple[int, bool], Server] = {}  # by process, and whether with TLS
@@ -420,16 +423,32 @@ class Session:
 
         def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
             if link.open:
-                from pytest_reinfer.transports.guard import ReachedForTenant, hosts, refuse  # noqa: PLC0415
-
-                try:
-                    refuse(host, (*hosts(), *self._guarded), self._allowed)
-                except ReachedForTenant as reached:
-                    self._stopped.append(str(reached))
-                    raise
+                self._refuse(host)
             return link.previous(host, *args, **kwargs)
 
         return resolve
+
+    def _guarding_connect(self, link: Link) -> Callable[..., Any]:
+        """A socket's way to an address, which may be told by a name."""
+
+        def connect(own: socket, address: Any) -> Any:
+            if link.open and isinstance(address, tuple) and isinstance(address[0], str):
+                host = address[0]
+                if not host.replace(".", "").isdigit() and ":" not in host:
+                    self._refuse(host)
+            return link.previous(own, address)
+
+        return connect
+
+    def _refuse(self, host: object) -> None:
+        """Stop, and tell at the end of the test, whoever is about to reach a real tenant."""
+        from pytest_reinfer.transports.guard import ReachedForTenant, hosts, refuse  # noqa: PLC0415
+
+        try:
+            refuse(host, (*hosts(), *self._guarded), self._allowed)
+        except ReachedForTenant as reached:
+            self._stopped.append(str(reached))
+            raise
 
 
 def _put_back(environment: dict[str, str | None]) -> None:

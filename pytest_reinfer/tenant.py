@@ -383,8 +383,14 @@ class Tenant:
         changed = {**dataset.fields, **given, "last_modified": stamp(self.tick())}
         changed["source_ids"] = list(dict.fromkeys(changed["source_ids"]))
         changed["entity_defs"] = self._entities(changed["entity_defs"])
-        self.datasets[dataset.id] = new = Dataset(changed)
-        return new
+        return self.redefine(Dataset(changed))
+
+    def redefine(self, dataset: Dataset) -> Dataset:
+        """Put a dataset with other fields in the place of the one that has its id."""
+        if self.lag is not None:
+            self.remember(self.lag)
+        self.datasets[dataset.id] = dataset
+        return dataset
 
     def _entities(self, given: Iterable[JSON]) -> list[JSON]:
         """Entities as the service answers them: each with an id, and a colour that is 0 where none was given."""
@@ -532,9 +538,10 @@ class Tenant:
         then, view = self.past[0].tenant, self.fork()
         late = lag.what.intersection(reads)
         if "statistics" in late:
-            view.labelled, view.remarks = then.labelled, then.remarks
+            view.labelled, view.remarks, view.datasets = then.labelled, then.remarks, then.datasets
         if late & {"comments", "statistics"}:
             view.comments = {source_id: then.comments.get(source_id, Comments()) for source_id in self.comments}
+            view.comments |= then.comments if "statistics" in late else {}  # also those of a source since deleted
         if "predictions" in late:
             view.labelled = {
                 key: marked if marked is then.labelled.get(key) else _predicted(marked, then.labelled.get(key, {}))
@@ -622,7 +629,7 @@ class Tenant:
         if new:
             first, *others = dataset.fields["label_groups"]
             grown = {**first, "label_defs": [*first["label_defs"], *new]}
-            self.datasets[dataset.id] = Dataset({**dataset.fields, **labels_of_groups([grown, *others])})
+            self.redefine(Dataset({**dataset.fields, **labels_of_groups([grown, *others])}))
 
     def flag_annotations(self, rows: Iterable[Row]) -> None:
         """Let comments say whether people said anything of them in any dataset."""

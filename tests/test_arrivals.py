@@ -26,9 +26,9 @@ DATASETS = "/api/v1/datasets"
 @pytest.fixture
 def forgotten(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if nobody had imported httpx, nor asked for `reinfer`; behind it, who has will find it as it was."""
-    plugged = request.config.pluginmanager.get_plugin("reinfer-session")._switchboard  # noqa: SLF001
-    if plugged is not None:
-        plugged.close()  # until the next test that asks for the fixture
+    session: Any = request.config.pluginmanager.get_plugin("reinfer-session")
+    if session._switchboard is not None:  # noqa: SLF001
+        session._switchboard.close()  # noqa: SLF001 -- until the next test that asks for the fixture
     for name in [name for name in sys.modules if name.partition(".")[0] == "httpx"]:
         monkeypatch.delitem(sys.modules, name)
     finders = list(sys.meta_path)

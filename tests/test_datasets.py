@@ -400,3 +400,19 @@ def test_an_entity_comes_back_with_an_id_and_a_colour_and_keeps_its_id(tenant: F
     assert made == {**entity, "id": made["id"], "color": 0}
     changed = {**entity, "id": made["id"], "color": 5}
     assert send("POST", SUPPORT, {"dataset": {"entity_defs": [changed]}}).json["dataset"]["entity_defs"] == [changed]
+
+
+def test_a_source_of_a_project_that_the_caller_does_not_see_is_as_one_that_is_not_there(
+    tenant: FakeTenant, send: Send, refused: Send
+) -> None:
+    secret = tenant.add_source("acme/secret", comments=1)
+    tenant.add_project("mine")
+    permissions = {"mine": ["Datasets admin"]}
+    user = tenant.add_user("thief", permissions=permissions)
+    body = {"dataset": {"source_ids": [secret.id]}}
+    told = f"The value '{secret.id}' is not a valid source id."
+    assert refused(422, "PUT", "/api/v1/datasets/mine/theirs", body, user=user).message == told
+    send("PUT", "/api/v1/datasets/mine/theirs", {"dataset": {}}, user=user)
+    assert refused(422, "POST", "/api/v1/datasets/mine/theirs", body, user=user).message == told
+    reader = tenant.add_user("reader", permissions={**permissions, "acme": ["View sources"]})
+    assert send("POST", "/api/v1/datasets/mine/theirs", body, user=reader).status == 200

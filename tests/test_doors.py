@@ -320,20 +320,39 @@ def test_later():
     result.stdout.fnmatch_lines(["*was about to reach acme.reinfer.io, where real tenants live."])
 
 
-def test_a_client_that_nobody_has_a_door_for_is_stopped_by_the_guard(session: pytest.Pytester) -> None:
+WAYS = {
+    "by Python's resolver": "socket.create_connection((host, 443), timeout=5)",
+    "by the socket's own": "socket.socket().connect((host, 443))",
+    "without an exception": "socket.socket().connect_ex((host, 443))",
+    "asyncio": "asyncio.run(asyncio.open_connection(host, 443))",
+    "uvloop": "uvloop.run(asyncio.open_connection(host, 443))",
+    "uvloop's resolver": "uvloop.run(resolve(host))",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_client_that_nobody_has_a_door_for_is_stopped_by_the_guard(session: pytest.Pytester, way: str) -> None:
+    if "uvloop" in way:
+        pytest.importorskip("uvloop")
     session.makepyfile(
-        """
+        f"""
+import asyncio
 import socket
 from urllib.parse import urlsplit
+{"import uvloop" if "uvloop" in way else ""}
+
+async def resolve(host):
+    await asyncio.get_running_loop().getaddrinfo(host, 443)
 
 def test_it(reinfer):
+    host = urlsplit(reinfer.url).hostname
     try:
-        socket.create_connection((urlsplit(reinfer.url).hostname, 443), timeout=5)
+        {WAYS[way]}
     except RuntimeError:
         pass
 """
     )
-    result = session.runpytest_inprocess()
+    result = session.runpytest_inprocess("-W", "ignore::ResourceWarning")
     result.assert_outcomes(failed=1)
     doors = "(it has them for `requests`, `urllib3`, `httpx`, `httpx2`, `aiohttp`, `http.client` and `urllib.request`)"
     result.stdout.fnmatch_lines([f"*{doors}."])

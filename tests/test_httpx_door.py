@@ -322,3 +322,33 @@ def test_a_stub_of_respx_goes_before_the_tenant_which_gets_the_rest(inside: bool
             send("GET", tenant.url + DATASETS)
         with pytest.raises(AssertionError, match="not mocked"):
             send("GET", "https://more.example/")
+
+
+@pytest.mark.parametrize("package", [httpx, httpx2])
+def test_others_have_a_turn_while_an_answer_is_awaited(tenant: FakeTenant, package: Any) -> None:
+    tenant.add_dataset("acme/support", title="0")
+    url = f"{tenant.url}/api/v1/datasets/acme/support"
+
+    async def one_more(client: Any) -> None:
+        title = (await client.get(url)).json()["dataset"]["title"]
+        await client.post(url, json={"dataset": {"title": str(int(title) + 1)}})
+
+    async def for_ever(client: Any) -> None:
+        while True:
+            await client.get(url)
+
+    async def work() -> None:
+        async with package.AsyncClient(headers=tenant.headers, verify=False) as client:
+            await asyncio.gather(*(one_more(client) for _ in range(10)))
+            asked = tenant.asked
+            task = asyncio.create_task(client.get(url))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert tenant.asked == asked
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(for_ever(client), 0.05)
+
+    asyncio.run(work())
+    assert tenant.dataset("acme/support").title == "1"  # as on a network, updates are lost

@@ -391,6 +391,7 @@ def test_an_after_of_another_dataset_is_400(tenant: FakeTenant, refused: Send, s
     ("status", "body", "words"),
     [
         (422, {"labelling": [group("Mood", assigned=[])]}, "The value 'Mood' is not a valid label group."),
+        (422, {"moon_forms": [{"group": "Mood", "assigned": []}]}, "The value 'Mood' is not a valid label group."),
         (400, {"labelling": [group(assigned=[{"name": "Claim"}])]}, "'sentiment' is a required property"),
         (400, {"labelling": [{"assigned": []}]}, "'group' is a required property"),
         (400, {"labelling": [group(assigned=["Claim"])]}, "'Claim' is not of type 'object'"),

@@ -330,6 +330,27 @@ def test_what_people_say_is_late_too_but_in_labellings(tenant: FakeTenant, sourc
     assert [ids(query(tenant, **asked)) for _ in range(3)] == [["c", "b"], ["c", "b"], ["d", "c", "b", "a"]]
 
 
+def test_what_datasets_include_and_labels_are_called_is_late_too(tenant: FakeTenant, source: Source) -> None:
+    before = ask(tenant, "POST", STATISTICS, {}).json["statistics"]
+    tenant.lag("statistics", reads=1)
+    ask(tenant, "POST", f"{DATASET}/labels/default?label_name=Claim", {"label": {"name": "Renamed"}})
+    assert ask(tenant, "POST", STATISTICS, {}).json["statistics"] == before
+    after = ask(tenant, "POST", STATISTICS, {}).json["statistics"]
+    assert after["label_counts"]["Renamed"] == before["label_counts"]["Claim"]
+    ask(tenant, "DELETE", f"/api/v1/sources/id:{source.id}")
+    assert ask(tenant, "POST", STATISTICS, {}).json["statistics"] == after
+    left = ask(tenant, "POST", STATISTICS, {}).json["statistics"]["num_comments"]
+    assert left == len(tenant.exported("acme/support")) < after["num_comments"]
+
+
+def test_recent_comments_are_paged_by_the_query_as_well_and_it_wins(tenant: FakeTenant) -> None:
+    path, body = f"{DATASET}/recent", {"filter": {}, "limit": 5}
+    whole = ids(ask(tenant, "POST", path, body).json)
+    first = ask(tenant, "POST", f"{path}?limit=2", body).json
+    second = ask(tenant, "POST", f"{path}?limit=2&continuation={first['continuation']}", body).json
+    assert ids(first) + ids(second) == whole[:4]
+
+
 def test_what_is_refused_is_no_read(tenant: FakeTenant, source: Source) -> None:
     tenant.lag("statistics", reads=1)
     tenant.add_comments(source, [comment("new")])

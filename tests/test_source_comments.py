@@ -445,6 +445,7 @@ def test_an_upload_without_charge_takes_another_permission(
     assert send(method, f"{path}?no_charge=false", body, user=writer).status == 200
     assert send(method, f"{path}?no_charge=true", body, user=debugger).status == 200
     assert refused(403, method, f"{path}?no_charge=true", body, user=writer).message == "403 Forbidden"
+    refused(403, method, f"{path}?no_charge=true", {"nonsense": 1}, user=writer)  # before the body is looked at
     assert refused(400, method, f"{path}?no_charge=1", body).message == "'1' is not of type 'boolean'"
 
 

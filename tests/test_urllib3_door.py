@@ -175,3 +175,8 @@ def test_retries_redirects_and_errors_are_as_on_a_network(call: str) -> None:
         outcomes.append((outcome, asked, left))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][2] == []
+
+
+def test_a_pool_without_a_port_reaches_the_tenant(tenant: FakeTenant) -> None:
+    with urllib3.HTTPSConnectionPool(tenant.url.removeprefix("https://")) as pool:
+        assert pool.request("GET", "/api/v1/datasets", headers=tenant.headers).status == 200

@@ -9,7 +9,7 @@ from pytest_reinfer import contract, emails, export, threads
 from pytest_reinfer.markup import without
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import Senseless, moment
-from pytest_reinfer.tenant import ADDED, EVERYWHERE, Source, encode, row_of
+from pytest_reinfer.tenant import ADDED, Source, encode, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 def sync_comments(call: Call) -> JSON:
     """Create the comments of a batch that a source does not have, and replace those that it has."""
-    _may_upload(call)
     source_id = source_of(call).id
     uploads = (contract.with_defaults("objects/new_comment.json", each) for each in call.body["comments"])
     try:
@@ -32,7 +31,6 @@ def sync_comments(call: Call) -> JSON:
 
 def sync_raw_emails(call: Call) -> JSON:
     """Make comments of e-mails, and sync them."""
-    _may_upload(call)
     asked = call.body
     for number, document in enumerate(asked["documents"]):
         if len(document["raw_email"]["headers"]) != 1:
@@ -51,7 +49,6 @@ def sync_raw_emails(call: Call) -> JSON:
 
 def create_comments(call: Call) -> JSON:
     """Create the comments of a batch; those that are there already are to say the same, or to tell their context."""
-    _may_upload(call)
     source_id = source_of(call).id
     stored = call.tenant.comments[source_id].rows
     uploads: dict[str, JSON] = {}
@@ -128,12 +125,6 @@ def _shown(row: Row, asked: JSON) -> bytes:
 
 def _listed(comments: Iterable[bytes]) -> bytes:
     return b"[" + b",".join(comments) + b"]"
-
-
-def _may_upload(call: Call) -> None:
-    """Refuse an upload that is not to be billed to a caller who may not ask for that."""
-    if call.query["no_charge"] and not call.user.may(contract.convention("x-no-charge")["permission"], EVERYWHERE):
-        raise Refused("forbidden")
 
 
 def source_of(call: Call) -> Source:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_reinfer.handlers.call import Call
-    from pytest_reinfer.tenant import Dataset, Tenant
+    from pytest_reinfer.tenant import Dataset
     from pytest_reinfer.wire import JSON
 
 EXCLUSIVE = ("source_ids", "from", "to")  # the filters of an export that may not accompany comment_uids
@@ -55,7 +55,7 @@ def create_dataset(call: Call) -> JSON:
     full_name = f"{call.path['project']}/{call.path['dataset_name']}"
     if tenant.find_dataset(full_name) is not None:
         raise Refused("dataset_exists", full_name=full_name)
-    _known_sources(tenant, given["source_ids"])
+    _known_sources(call, given["source_ids"])
     copied_from = given.pop("copy_annotations_from", None)
     if copied_from is None:
         return {"dataset": tenant.put_dataset(full_name, given).data}
@@ -70,7 +70,7 @@ def create_dataset(call: Call) -> JSON:
 def update_dataset(call: Call) -> JSON:
     """Change the given fields of a dataset; lists are replaced, what is absent stays."""
     dataset, given = dataset_of(call), call.body["dataset"]
-    _known_sources(call.tenant, given.get("source_ids", ()))
+    _known_sources(call, given.get("source_ids", ()))
     return {"dataset": call.tenant.change_dataset(dataset, given).data}
 
 
@@ -131,9 +131,10 @@ def _identified(call: Call) -> Dataset:
     return found
 
 
-def _known_sources(tenant: Tenant, source_ids: list[str]) -> None:
+def _known_sources(call: Call, source_ids: list[str]) -> None:
     for source_id in source_ids:
-        if source_id not in tenant.sources:
+        source = call.tenant.sources.get(source_id)
+        if source is None or not call.tenant.sees(call.user, source.owner):
             raise Refused("unknown_source", value=source_id)
 
 

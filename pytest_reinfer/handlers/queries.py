@@ -33,25 +33,26 @@ def query_dataset(call: Call) -> JSON:
 
 def recent_comments(call: Call) -> JSON:
     """A page of the comments of a dataset that fulfil conditions, the newest first."""
-    return _page(call, call.body, {"kind": "recent"}, [])[0]
+    return _page(call, {**call.body, **call.query}, {"kind": "recent"}, [])[0]
 
 
 def _page(call: Call, asked: JSON, order: JSON, attributes: list[JSON]) -> tuple[JSON, query.Page]:
     dataset, tenant = dataset_of(call), call.tenant
     ordered = query.order_of(tenant, dataset, order)
     after = query.position(tenant, dataset, ordered, asked["continuation"]) if "continuation" in asked else None
-    seen, rows = _matching(call, dataset, asked.get("filter", {}), attributes)
-    ordered = query.order_of(seen, dataset, order)
-    found = query.page(seen, dataset, rows, ordered, after=after, limit=int(asked["limit"]))
+    seen, shown, rows = _matching(call, dataset, asked.get("filter", {}), attributes)
+    ordered = query.order_of(seen, shown, order)
+    found = query.page(seen, shown, rows, ordered, after=after, limit=int(asked["limit"]))
     more = {} if found.continuation is None else {"continuation": found.continuation}
-    return {"results": labelling.entries(seen, dataset, found.rows), **more}, found
+    return {"results": labelling.entries(seen, shown, found.rows), **more}, found
 
 
-def _matching(call: Call, dataset: Dataset, asked: JSON, attributes: list[JSON]) -> tuple[Tenant, list[Row]]:
-    """The tenant as this read sees it, and its comments that fulfil conditions."""
+def _matching(call: Call, dataset: Dataset, asked: JSON, attributes: list[JSON]) -> tuple[Tenant, Dataset, list[Row]]:
+    """The tenant and the dataset as this read sees them, and the comments there that fulfil conditions."""
     query.matching(call.tenant, dataset, [], asked, attributes)  # what is refused is no read
     seen = call.tenant.seen(LATE)
-    return seen, query.matching(seen, dataset, dataset.source_ids, asked, attributes)
+    shown = seen.datasets.get(dataset.id, dataset)
+    return seen, shown, query.matching(seen, shown, shown.source_ids, asked, attributes)
 
 
 def dataset_statistics(call: Call) -> JSON:
@@ -61,15 +62,15 @@ def dataset_statistics(call: Call) -> JSON:
         if asked.get(name):
             raise query.not_built(f"{name!r} in statistics")
     dataset = dataset_of(call)
-    seen, rows = _matching(call, dataset, asked.get("comment_filter", {}), asked.get("attribute_filters", []))
+    seen, shown, rows = _matching(call, dataset, asked.get("comment_filter", {}), asked.get("attribute_filters", []))
     resolution = asked["time_resolution"] if asked["label_timeseries"] else None
-    return {"statistics": query.statistics(seen, dataset, rows, resolution)}
+    return {"statistics": query.statistics(seen, shown, rows, resolution)}
 
 
 def dataset_summary(call: Call) -> JSON:
     """The user properties of the comments of a dataset that fulfil conditions."""
     dataset, asked = dataset_of(call), call.body
-    _, rows = _matching(call, dataset, asked.get("filter", {}), asked.get("attribute_filters", []))
+    *_, rows = _matching(call, dataset, asked.get("filter", {}), asked.get("attribute_filters", []))
     return {"summary": {"user_properties": query.user_properties(rows)}}
 
 

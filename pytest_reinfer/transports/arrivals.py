@@ -38,6 +38,12 @@ def _of_aiohttp(locate: Locate) -> list[Replaced]:
     return aiohttp.doors(locate)
 
 
+def _of_uvloop(_: Locate) -> list[Replaced]:
+    from pytest_reinfer.transports import guard  # noqa: PLC0415
+
+    return guard.uvloop_guards(sys.modules["uvloop"].Loop)
+
+
 def _of_respx(locate: Locate) -> list[Replaced]:
     from pytest_reinfer.transports import respx  # noqa: PLC0415
 
@@ -49,6 +55,7 @@ DOORS: Final[dict[str, Callable[[Locate], list[Replaced]]]] = {  # by the packag
     "httpx": _of_httpx,
     "httpx2": _of_httpx2,
     "respx": _of_respx,
+    "uvloop": _of_uvloop,  # no client, but what resolves for clients
 }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from fnmatch import fnmatch
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -53,6 +54,23 @@ def refuse(host: object, guarded: tuple[str, ...], allowed: tuple[str, ...] = ()
 
 def _among(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name.lower().rstrip("."), pattern.lower()) for pattern in patterns)
+
+
+def uvloop_guards(loop: type) -> list[Replaced]:
+    """Has a loop of uvloop, which resolves names by itself, ask Python's resolver first, where the guards stand."""
+
+    def make(link: Link, place: int) -> Callable[..., Any]:
+        def resolve(own: Any, *args: Any, **kwargs: Any) -> Any:
+            host = kwargs.get("host", args[place] if len(args) > place else None)
+            if link.open and isinstance(host, (str, bytes)):
+                with suppress(OSError):  # it is no address, and so asked for no further here
+                    socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+            return link.previous(own, *args, **kwargs)
+
+        return resolve
+
+    places = {"getaddrinfo": 0, "create_connection": 1}
+    return [Replaced(loop, name, partial(make, place=place)) for name, place in places.items()]
 
 
 def guard(url: str, tell: Callable[[str], object]) -> Replaced:

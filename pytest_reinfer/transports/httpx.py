@@ -258,6 +258,9 @@ def _handle_async_request(locate: Locate, client: Any) -> Callable[[Link], Calla
             place = locate(str(request.url)) if link.open else None
             if place is None:
                 return await link.previous(transport, request)
+            from anyio.lowlevel import checkpoint  # noqa: PLC0415 -- it comes with the client
+
+            await checkpoint()  # as on a network others have a turn before the answer, and may cancel this one
             body = b"".join([part async for part in request.stream])
             if respx.started() and respx.has_stub(again := _again(client, request, body)):
                 return await link.previous(transport, again)

@@ -89,7 +89,8 @@ def _absolute(pool: HTTPConnectionPool, url: str) -> str:
     if not url.startswith("/"):
         return url
     host = f"[{pool.host}]" if ":" in pool.host else pool.host
-    return f"{pool.scheme}://{host}:{pool.port}{url}"
+    port = "" if pool.port is None else f":{pool.port}"
+    return f"{pool.scheme}://{host}{port}{url}"
 
 
 def _connection(conn: Any, trouble: Trouble) -> Any:
