@@ -8,6 +8,7 @@ import signal
 import sys
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from shlex import quote
@@ -119,7 +120,7 @@ def serve(options: argparse.Namespace) -> int:
             tenant = _tenant(options, server.url)
             kept = None if options.state is None else _Kept(tenant, options.state)
             server.plug(tenant)
-            shown.set_result(pages(tenant))
+            shown.set_result(_in_real_time(tenant, pages(tenant)))
         except BaseException:
             shown.set_result(lambda _: None)
             raise
@@ -131,6 +132,20 @@ def serve(options: argparse.Namespace) -> int:
             if kept is not None:
                 kept.save()
     return 0 if kept is None or kept.save() else FAILED
+
+
+def _in_real_time(
+    tenant: FakeTenant, answer: Callable[[Request], Response | None]
+) -> Callable[[Request], Response | None]:
+    """The same answers, with the tenant's clock brought up to the real one before each: programs compare with it."""
+
+    def answer_now(request: Request) -> Response | None:
+        behind = datetime.now(UTC) - tenant.clock.now
+        if behind > timedelta():
+            tenant.clock.advance(behind)
+        return answer(request)
+
+    return answer_now
 
 
 def _goes_on(told: SimpleQueue[int]) -> bool:

@@ -189,6 +189,11 @@ class FakeTenant:
         """Know that a server answers for it, and what programs need besides to reach it there; None: no longer."""
         self._on_server = environment
 
+    def interrupted(self, request: Request, error: BaseException) -> None:
+        """Know of what a function of the test's own has raised in a thread that is not the test's, to end the test."""
+        with self._lock:
+            self._unexpected.interrupted(request, error)
+
     def strayed(self, request: Request) -> None:
         """Know of a request to its port that went to no tenant at all."""
         with self._lock:

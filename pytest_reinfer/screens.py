@@ -170,7 +170,7 @@ def overview(shown: Shown, asked: Asked, problem: str | None = None) -> Html:
         tag(
             "div",
             tag("div", _data(state), _reset(shown, said.get("reset"))),
-            tag("div", _faults(shown, said.get("faults")), _latest(tenant)),
+            tag("div", _faults(shown, said.get("faults"), live=asked.live), _latest(tenant, live=asked.live)),
             class_="columns",
         ),
         asked=asked,
@@ -232,8 +232,8 @@ def _reset(shown: Shown, said: Html | None) -> Html:
     return _section("Start again", said, tag("p", words), _posting(shown, "reset", button), name="reset")
 
 
-def _faults(shown: Shown, said: Html | None) -> Html:
-    """The faults in force, and a form to inject another."""
+def _faults(shown: Shown, said: Html | None, *, live: bool) -> Html:
+    """The faults in force, and a form to inject another; none on a page that comes anew before it is filled in."""
     in_force = [
         (tag("code", what.strip()), f"fired {often}", _stop(shown, injection, number))
         for injection in shown.tenant.faults
@@ -271,7 +271,9 @@ def _faults(shown: Shown, said: Html | None) -> Html:
         _table("In force", ("Fault", "So far", tag("span", "What to do", class_="hidden")), in_force)
         if in_force
         else tag("p", "None is in force.", class_="soft"),
-        _posting(shown, "faults", fields, tag("button", "Inject the fault")),
+        tag("p", "Stop refreshing to inject one.", class_="soft")
+        if live
+        else _posting(shown, "faults", fields, tag("button", "Inject the fault")),
         name="faults",
     )
 
@@ -319,8 +321,8 @@ def _words(kinds: Iterable[str]) -> dict[str, str]:
 # --------------------------------------------------------------------------------------------------- requests
 
 
-def _latest(tenant: FakeTenant) -> Html:
-    log, asked = _log(tenant.requests[-LATEST:], tenant.asked), tenant.asked
+def _latest(tenant: FakeTenant, *, live: bool) -> Html:
+    log, asked = _log(tenant.requests[-LATEST:], tenant.asked, unfolded=live), tenant.asked
     more = tag("p", tag("a", f"All {asked:,} requests", href=f"{HOME}requests")) if asked > LATEST else None
     return _section("Latest requests", log, more, name="requests")
 
@@ -336,7 +338,7 @@ def requests(shown: Shown, asked: Asked) -> Html:
         "Requests",
         _section(
             heading,
-            _log(newest, count - start),
+            _log(newest, count - start, unfolded=asked.live),
             tag("p", f"The {gone:,} oldest are forgotten.", class_="soft") if gone else None,
             _pager(asked, len(entries)),
             name="requests",
@@ -346,15 +348,17 @@ def requests(shown: Shown, asked: Asked) -> Html:
     )
 
 
-def _log(entries: Sequence[LoggedRequest], last: int) -> Html:
-    """Requests, newest first; `last` is the number of the newest."""
+def _log(entries: Sequence[LoggedRequest], last: int, *, unfolded: bool) -> Html:
+    """Requests, newest first; `last` is the number of the newest. Unfolded, as a page that comes anew folds them."""
     if not entries:
         return tag("p", "Nothing has been asked yet.", class_="soft")
-    lines = [tag("li", _logged(entry, last - place)) for place, entry in enumerate(reversed(entries))]
+    lines = [
+        tag("li", _logged(entry, last - place, unfolded=unfolded)) for place, entry in enumerate(reversed(entries))
+    ]
     return tag("ol", *lines, class_="log", reversed=True, start=last)
 
 
-def _logged(entry: LoggedRequest, number: int) -> Html:
+def _logged(entry: LoggedRequest, number: int, *, unfolded: bool) -> Html:
     failed = entry.status is None or entry.status >= HTTPStatus.BAD_REQUEST
     status = tag("span", entry.status or "no answer", class_="code bad" if failed else "code")
     path = tag("span", entry.method, " ", tag("bdi", entry.path), class_="mono")
@@ -369,7 +373,7 @@ def _logged(entry: LoggedRequest, number: int) -> Html:
         facts.append(("Fault", tag("code", entry.fault)))
     if entry.arguments:
         facts.append(("Query", tag("code", entry.arguments)))
-    return tag("details", summary, tag("div", _facts(*facts), _body(entry)))
+    return tag("details", summary, tag("div", _facts(*facts), _body(entry)), open=unfolded)
 
 
 def _body(entry: LoggedRequest) -> Html:

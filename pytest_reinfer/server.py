@@ -200,7 +200,9 @@ def _answered(tenant: FakeTenant, request: Request) -> Response:
         if trouble.end not in UNREACHED:
             raise
         return _failed(trouble.hangs(f"A client that has connected cannot meet a {trouble.end}."))
-    except Exception as error:  # noqa: BLE001 -- whatever it is
+    except BaseException as error:  # noqa: BLE001 -- whatever it is, also what ends a test
+        if not isinstance(error, Exception):
+            tenant.interrupted(request, error)
         return _failed(error)
 
 

@@ -11,6 +11,7 @@ import socket
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,16 @@ def test_it_stops_though_a_client_keeps_its_connection() -> None:
         assert connection.recv(12) == b"HTTP/1.1 401"
         served.stop()
     assert served.ended == 0
+
+
+def test_its_clock_is_the_real_one(served: Served) -> None:
+    since = datetime.now(UTC)
+    url, upload = f"{served.endpoint}/api/v1/sources/acme/support/sync", {"id": "now", "timestamp": "2024-01-01"}
+    comment = {**upload, "messages": [{"body": {"text": "Now"}}]}
+    assert send("POST", url, served.token, {"comments": [comment]})[0] == 200
+    asked = {"order_by": "created_at", "from": since.isoformat()}
+    (entry,) = send("POST", served.endpoint + EXPORT, served.token, asked)[1]["comments"]
+    assert entry["comment"]["id"] == "now"
 
 
 def test_a_state_is_kept_between_runs(tmp_path: Path) -> None:

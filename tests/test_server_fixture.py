@@ -206,6 +206,10 @@ def test_what_a_handler_raises_fails_the_test_that_caused_it(pytester: pytest.Py
         reinfer_server.before(boom)
         assert get(reinfer_server).status_code == 500
 
+    def test_fails_over_there(reinfer_server):
+        reinfer_server.before(lambda: pytest.fail("not at all"))
+        assert get(reinfer_server).status_code == 500
+
     def test_is_not_concerned(reinfer_server):
         assert get(reinfer_server).ok
 
@@ -225,7 +229,7 @@ def test_what_a_handler_raises_fails_the_test_that_caused_it(pytester: pytest.Py
         get(reinfer_server, "/api/v1/dataset")
     """,
         passed=2,
-        failed=3,
+        failed=4,
         errors=1,
     )
     result.stdout.fnmatch_lines(["*ERROR at teardown of test_has_passed_by_then*"])
