@@ -131,7 +131,7 @@ def update(tenant: Tenant, dataset: Dataset, row: Row, given: JSON) -> None:
 
 
 def _changed(said: JSON, given: JSON) -> JSON:
-    """What is said in a group after a request; a label is in one of the two lists."""
+    """What is said in a group after a request: a label leaves the list that the request does not give."""
     new = {**said, **{key: about for key, about in given.items() if key != "group"}}
     for key in LISTS:
         new[key] = list({label["name"]: label for label in new[key]}.values())

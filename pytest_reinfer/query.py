@@ -283,8 +283,7 @@ def _start(at: int, resolution: str) -> int:
     if resolution == "month":
         day = day.replace(day=1)
     elif resolution == "week":
-        back = timedelta(days=day.weekday())
-        day = day - back if day - day.min >= back else day.min
+        day -= timedelta(days=day.weekday())  # the calendar starts with a Monday
     return (day - EPOCH) // MICROSECOND
 
 

@@ -100,6 +100,7 @@ def test_a_body_that_is_too_long_is_refused(through: Callable[..., httpx.Respons
 def test_the_answer_to_a_head_has_no_body(through: Callable[..., httpx.Response]) -> None:
     answer = through("HEAD", f"http://x{DATASETS}")
     assert (answer.status_code, answer.content) == (405, b"")
+    assert "content-length" not in answer.headers  # which would be that of the body
 
 
 def test_asgi_keeps_a_path_as_it_was_sent(acme: FakeTenant) -> None:

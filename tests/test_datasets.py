@@ -59,6 +59,7 @@ def test_create_dataset_keeps_what_is_given(tenant: FakeTenant, send: Send) -> N
 
 def test_create_dataset_of_a_taken_name_is_409(send: Send, refused: Send) -> None:
     send("PUT", SUPPORT, {"dataset": {"title": "first"}})
+    refused(409, "PUT", SUPPORT, {"dataset": {"source_ids": ["0" * 16]}})  # before 422
     assert (
         refused(409, "PUT", SUPPORT, {"dataset": {"title": "second"}}).message == "Dataset already exists: acme/support"
     )

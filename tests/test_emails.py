@@ -129,6 +129,7 @@ def test_a_date_is_a_moment_in_utc(date: str, stamp: str) -> None:
         "1 Jan 2024 00:00 +9999",
         f"1 Jan {'9' * 30}",
         "31 Dec 9999 23:00 -2359",
+        f"{'9' * 30} Jan 2024 00:00 +0000",
     ],
 )
 def test_a_date_that_means_no_moment_is_refused(date: str) -> None:
@@ -147,6 +148,8 @@ def test_addresses_are_told_apart_and_their_names_decoded() -> None:
     assert found["to"] == ["Doe, Jane <jane@a.org>", "bob@a.org"]
     assert found["cc"] == ["ann@a.org", "eve@a.org"]
     assert "bcc" not in found
+    raw = f"{RAW}\r\nTo: ann@a.org\r\nCc: eve@a.org\r\nTo: bob@a.org"
+    assert emails.upload(document(raw), 0)["messages"][0]["to"] == ["ann@a.org", "bob@a.org"]
     assert message().keys() == {"body", "sent_at"}
 
 
@@ -181,6 +184,20 @@ def test_html_becomes_text() -> None:
     assert [emails.text_of(html) for html in ("", "a & b", "a <", "a &amp")] == ["", "a & b", "a <", "a &"]
     upload = emails.upload(document(body={"html": HTML}), 0)
     assert upload["messages"][0]["body"] == {"text": expected}
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("a<br>b", "a\nb"),
+        ("a<br><br>b", "a\n\nb"),
+        ("a<br><br><br><br>b", "a\n\nb"),
+        ("<p>a</p><br><p>b</p>", "a\n\nb"),
+        ("a<title>x<b>y</b>z</title>b", "ab"),
+    ],
+)
+def test_breaks_end_lines_and_what_is_hidden_stays_so(html: str, text: str) -> None:
+    assert emails.text_of(html) == text
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,18 @@ def test_what_is_absent_stays_and_an_empty_list_takes_all_away(tenant: FakeTenan
     assert not any(tenant.snapshot().remarks.values())
 
 
+def test_what_is_absent_of_a_form_stays_too(tenant: FakeTenant, uid: str) -> None:
+    say(tenant, uid, moon_forms=[group(assigned=[{"label": CLAIM}]), group("Tone", assigned=[{}])])
+    answer = say(tenant, uid, moon_forms=[group(dismissed=[{"label": BAD}])])
+    form = group(assigned=[{"label": CLAIM}], dismissed=[{"label": BAD}])
+    assert answer["moon_forms"] == [form, group("Tone", assigned=[{}])]
+
+
+def test_a_label_that_is_given_in_both_lists_stays_in_both(tenant: FakeTenant, uid: str) -> None:
+    say(tenant, uid, labelling=[group(assigned=[CLAIM, BAD], dismissed=[CLAIM])])
+    assert said(tenant, uid) == (["Claim", "Bad > Worse"], ["Claim"])
+
+
 def test_what_takes_one_thing_away_and_says_another_leaves_an_annotation(tenant: FakeTenant, uid: str) -> None:
     say(tenant, uid, labelling=[group(assigned=[CLAIM])])
     answer = say(tenant, uid, labelling=[], entities={"assigned": [NUMBER]})
@@ -227,6 +239,17 @@ def test_annotations_are_copied_with_all_that_was_said(tenant: FakeTenant, sourc
     assert said(tenant, uid, dataset="acme/other") == (["Polite"], ["Bad > Worse"])
     assert tenant.labelling("acme/other", uid)["entities"]["assigned"] == [NUMBER]
     assert set(tenant.dataset("acme/other").labels) == {"Polite", "Bad > Worse", "Claim"}
+
+
+def test_what_is_copied_from_a_group_that_is_not_there_comes_into_the_first(tenant: FakeTenant, uid: str) -> None:
+    say(tenant, uid, labelling=[group(assigned=[CLAIM], dismissed=[BAD]), group("Tone", assigned=[POLITE, CLAIM])])
+    given = {"copy_annotations_from": tenant.dataset("acme/support").id, "source_ids": [uid.partition(".")[0]]}
+    for name, names in (("two", ["First", "Tone"]), ("one", ["First"])):
+        body = {**given, "label_groups": [{"name": each} for each in names]}
+        assert ask(tenant, "PUT", f"/api/v1/datasets/acme/{name}", {"dataset": body}).json["num_copied"] == 1
+    assert said(tenant, uid, "First", "acme/two") == (["Claim"], ["Bad > Worse"])
+    assert said(tenant, uid, "Tone", "acme/two") == (["Polite", "Claim"], [])
+    assert said(tenant, uid, "First", "acme/one") == (["Claim", "Polite"], ["Bad > Worse"])
 
 
 def test_a_deleted_comment_is_forgotten_and_one_of_its_id_is_another(tenant: FakeTenant, uid: str) -> None:
@@ -358,6 +381,10 @@ def test_a_source_that_is_not_in_the_dataset_has_no_page(tenant: FakeTenant, sen
 
 
 # ------------------------------------------------------------------------------------------------------ refusing
+
+
+def test_128_comments_may_be_asked_for_at_once(tenant: FakeTenant, send: Send, uid: str) -> None:
+    assert len(send("GET", f"{LABELLINGS}?ids={','.join([uid] * 128)}").json["results"]) == 128
 
 
 @pytest.mark.parametrize(

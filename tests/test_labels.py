@@ -85,6 +85,15 @@ def test_a_label_is_changed_but_for_what_is_absent(tenant: FakeTenant, send: Sen
     assert modified(tenant) > stamp
 
 
+def test_a_label_that_gets_the_name_of_a_predicted_one_is_predicted_once(
+    tenant: FakeTenant, send: Send, uid: str
+) -> None:
+    tenant.predict("acme/support", uid, {"Claim > New": 0.5, "Other": 0.25})
+    assert "Other" not in tenant.dataset("acme/support").labels
+    send("POST", f"{DEFAULT}?label_name=Claim%20%3E%20New", {"label": {"name": "Other"}})
+    assert told(tenant, uid)["default"][2] == ["Other"]
+
+
 def test_comments_follow_a_label_that_is_renamed_in_its_group(tenant: FakeTenant, send: Send, uid: str) -> None:
     flagged = tenant.comment(uid)
     send("POST", f"{TONE}?label_name=Polite", {"label": {"name": "Kind"}})
@@ -151,6 +160,16 @@ def test_what_was_said_in_a_group_stays_when_it_is_renamed(tenant: FakeTenant, s
     assert (answer.json["label_group"]["name"], answer.json["label_group"]["hidden"]) == ("Mood", True)
     assert told(tenant, uid) == {"Mood" if key == name else key: each for key, each in before.items()}
     assert tenant.labelling("acme/support", uid)["moon_forms"] == [{**form, "group": "Mood"}]
+
+
+def test_groups_of_one_name_in_two_datasets_are_two(tenant: FakeTenant, send: Send, uid: str) -> None:
+    tenant.add_dataset("acme/other", sources=["acme/support"], label_groups=GROUPS)
+    tenant.annotate("acme/other", uid, ["Polite"], dismissed=["Claim"], group="Tone")
+    before, other = told(tenant, uid), tenant.labelling("acme/other", uid)
+    assert send("POST", f"{DATASET}/label-groups/Tone", {"label_group": {"name": "Mood"}}).status == 200
+    assert told(tenant, uid) == {"default": before["default"], "Mood": before["Tone"]}
+    assert send("DELETE", f"{DATASET}/label-groups/Mood").status == 200
+    assert tenant.labelling("acme/other", uid) == other
 
 
 def test_an_empty_update_of_a_group_changes_nothing(tenant: FakeTenant, send: Send) -> None:

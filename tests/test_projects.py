@@ -240,6 +240,18 @@ def test_permissions_in_a_project_go_with_it(tenant: FakeTenant, send: Send) -> 
     assert said["organisation_permissions"] == {"other": ["voc-readonly"]}
 
 
+def test_roles_in_a_project_go_with_it(tenant: FakeTenant, send: Send) -> None:
+    tenant.add_project("acme")
+    roles = {"organisation_permissions": {"acme": ["role-cm-developer"]}}
+    given = {"username": "ann", "email": "ann@acme.example", **roles}
+    said = send("PUT", "/api/_private/users", {"user": given}).json["user"]
+    assert said | roles == said
+    send("DELETE", ACME)
+    tenant.add_project("acme")
+    user = send("GET", f"/api/_private/users/{said['id']}").json["user"]
+    assert user["organisation_permissions"] == user["derived_organisation_permissions"] == {}
+
+
 # --------------------------------------------------------------------------------------------- limits, permissions
 
 

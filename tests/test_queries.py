@@ -229,6 +229,20 @@ def test_a_continuation_is_of_its_dataset_and_order(tenant: FakeTenant, refused:
     refused(400, "POST", QUERY, {**body, "continuation": token.replace(token[0], "f" if token[0] != "f" else "0", 1)})
 
 
+@pytest.mark.parametrize(
+    ("order", "another"),
+    [
+        ({"kind": "sample", "seed": 1}, {"kind": "sample", "seed": 2}),
+        ({"kind": "by_label", "label": "Claim"}, {"kind": "by_label", "label": "Praise"}),
+    ],
+    ids=str,
+)
+def test_a_continuation_is_of_its_seed_or_label(tenant: FakeTenant, refused: Send, order: Any, another: Any) -> None:
+    token = query(tenant, **order, limit=1)["continuation"]
+    assert len(ids(query(tenant, **order, continuation=token))) == 4
+    refused(400, "POST", QUERY, {"filter": {}, "order": another, "continuation": token})
+
+
 # --------------------------------------------------------------------------------------------------------- figures
 
 
@@ -247,6 +261,14 @@ def test_statistics_count_comments_and_labels(tenant: FakeTenant, send: Send) ->
     }
     none = {"comment_filter": {"sources": ["0" * 16]}}
     assert set(send("POST", STATISTICS, none).json["statistics"]) == {"num_comments", "label_counts"}
+
+
+def test_labels_of_a_dataset_without_sentiment_count_as_positive(tenant: FakeTenant, source: Source) -> None:
+    tenant.add_dataset("acme/plain", sources=[source], labels=["Claim"], has_sentiment=False)
+    tenant.annotate("acme/plain", f"{source.id}.a", ["Claim"])
+    tenant.predict("acme/plain", f"{source.id}.b", {"Claim": 0.9})
+    found = ask(tenant, "POST", "/api/_private/datasets/acme/plain/statistics", {"comment_filter": {}}).json
+    assert found["statistics"]["label_counts"] == {"Claim": {"positive": 2, "negative": 0}}
 
 
 @pytest.mark.parametrize(
@@ -284,6 +306,13 @@ def test_a_summary_tells_user_properties_and_their_values(send: Send) -> None:
     assert summary == {"user_properties": {"string": [team], "number": [value]}}
     reviewed = send("POST", SUMMARY, {"filter": {"reviewed": "only_reviewed"}}).json["summary"]["user_properties"]
     assert [each["count"] for each in (*reviewed["string"], *reviewed["number"])] == [2, 1]
+
+
+def test_values_that_are_as_frequent_come_by_name(tenant: FakeTenant, source: Source, send: Send) -> None:
+    teams = {"x": "South", "y": "West", "z": "East"}
+    tenant.add_comments(source, [comment(name, user_properties={"string:Team": team}) for name, team in teams.items()])
+    (team,) = send("POST", SUMMARY, {"filter": {}}).json["summary"]["user_properties"]["string"]
+    assert [each["value"] for each in team["values"]] == ["North", "South", "East", "West"]
 
 
 # ------------------------------------------------------------------------------------------------------------- lag
@@ -349,6 +378,19 @@ def test_recent_comments_are_paged_by_the_query_as_well_and_it_wins(tenant: Fake
     first = ask(tenant, "POST", f"{path}?limit=2", body).json
     second = ask(tenant, "POST", f"{path}?limit=2&continuation={first['continuation']}", body).json
     assert ids(first) + ids(second) == whole[:4]
+
+
+def test_an_order_and_what_it_shows_are_late_together(tenant: FakeTenant, source: Source) -> None:
+    before = query(tenant, "by_label", label="Claim")
+    tenant.lag("statistics", reads=1)
+    tenant.annotate("acme/support", f"{source.id}.a", [], dismissed=["Claim"])
+    late, then = (query(tenant, "by_label", label="Claim") for _ in "12")
+    assert late == before
+    tenant.lag("statistics", reads=1)
+    tenant.annotate("acme/support", f"{source.id}.c", ["Praise"])
+    counts = [ask(tenant, "POST", STATISTICS, {}).json["statistics"]["label_counts"]["Praise"] for _ in "12"]
+    assert [each["positive"] for each in counts] == [0, 1]
+    assert (ids(before), ids(then)) == (["b", "a", "d", "e", "c"], ["b", "d", "e", "a", "c"])
 
 
 def test_what_is_refused_is_no_read(tenant: FakeTenant, source: Source) -> None:

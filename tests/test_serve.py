@@ -330,6 +330,14 @@ def test_without_a_command_it_says_what_is_missing() -> None:
     assert "COMMAND" in ended.stderr
 
 
+def test_ctrl_c_before_it_has_started_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "serve", interrupted)
+    assert command.main(["serve"]) == 128 + signal.SIGINT
+
+
 def test_the_command_has_its_name() -> None:
     project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["scripts"] == {"pytest-reinfer": f"{command.__name__}:{command.main.__name__}"}

@@ -154,6 +154,8 @@ def test_a_page_holds_64_comments_unless_it_is_told_and_256_at_most(tenant: Fake
     assert walk(tenant, "") == [each["id"] for each in tenant.comments("acme/mail")]
     assert refused(400, "GET", f"{PRIVATE}?limit=257").message == "257 is greater than the maximum of 256"
     assert refused(400, "GET", f"{PRIVATE}?limit=0").message == "0 is less than the minimum of 1"
+    assert refused(400, "GET", f"{PRIVATE}?limit=1x").message == "'1x' is not of type 'integer'"
+    assert refused(400, "GET", f"{PRIVATE}?limit=1234567890").message.startswith("1234567890 is greater than")
     assert refused(400, "GET", f"{PRIVATE}?direction=up").message.startswith("'up' is not one of ['ascending', ")
 
 
@@ -190,6 +192,11 @@ def test_a_page_goes_on_behind_a_comment_since_deleted_or_changed(
     tenant.delete_comments(f"{source.id}.{order[2]}", f"{source.id}.{order[4]}")
     tenant.add_comments("acme/mail", [comment(f"{order[3]}+", "2024-01-01")])
     assert sorted(ids(ask(tenant, "GET", asked))) == sorted([order[3], f"{order[3]}+", order[5]])
+
+
+def test_of_a_parameter_that_is_given_twice_the_last_counts(tenant: FakeTenant) -> None:
+    tenant.add_comments("acme/mail", [comment("a"), comment("b"), comment("c")])
+    assert len(ids(ask(tenant, "GET", f"{PRIVATE}?limit=1&limit=2"))) == 2
 
 
 def test_a_continuation_of_elsewhere_is_400(tenant: FakeTenant, refused: Send) -> None:
@@ -280,6 +287,15 @@ def test_thread_properties_come_for_each_comment_of_a_page(tenant: FakeTenant, s
     page = send("GET", f"{PRIVATE}?include_thread_properties=true&limit=2&direction=descending").json
     assert page["thread_properties"] == expected[:2:-1]
     assert "thread_properties" not in send("GET", PRIVATE).json
+
+
+def test_a_thread_is_answered_by_who_is_known_and_takes_part_by_any_header(tenant: FakeTenant, send: Send) -> None:
+    told = mail("c", 9, "t", None)
+    told["messages"] += [{"body": {"text": "c"}, "from": "eve", "cc": ["dan"], "bcc": ["kim", "ann"]}]
+    tenant.add_comments("acme/mail", [mail("a", 0, "t", "ann"), mail("b", 5, "t", None), told])
+    known = {"duration": 540.0, "response_time": 540.0, "first_sender": "ann", "num_messages": 4, "num_participants": 4}
+    page = send("GET", f"{PRIVATE}?include_thread_properties=true").json
+    assert page["thread_properties"] == [{**known, "thread_position": place} for place in (1, 2, 3)]
 
 
 # ------------------------------------------------------------------------------------------------------------ deleting
@@ -410,6 +426,9 @@ def test_a_batch_that_does_not_fit_is_refused(refused: Send) -> None:
     assert "'uid' was unexpected" in refused(400, "PUT", PRIVATE, {"comments": [{**comment("a"), "uid": "b"}]}).message
     bad = {"comments": [comment("a"), comment("b", "2024-02-30")]}
     assert refused(422, "PUT", PRIVATE, bad).message == "The value '2024-02-30' is not a valid timestamp."
+    sent = {"body": {"text": "a"}, "sent_at": "2024-02-31"}
+    bad = {"comments": [comment("a"), comment("b", messages=[sent])]}
+    assert refused(422, "PUT", PRIVATE, bad).message == "The value '2024-02-31' is not a valid timestamp."
     assert refused(404, "PUT", PRIVATE.replace("mail", "nothing"), {"comments": []}).message == "404 Not Found"
 
 

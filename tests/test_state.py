@@ -262,6 +262,7 @@ def _of(change: Callable[[Any], object], *words: str) -> Any:
             "several datasets have the name acme/support",
         ),
         _of(lambda it: it["datasets"][0].update(source_ids=["0" * 16]), "datasets name the source 0000000000000000"),
+        _of(lambda it: it["sources"][0].update(bucket_id="0" * 16), "sources name the bucket 0000000000000000"),
         _of(lambda it: it["comments"].pop(), "no list of comments is there for the source"),
         _of(lambda it: it["comments"].append(it["comments"][0]), "several lists of comments are of the source"),
         _of(lambda it: it["comments"][0]["ids"].pop(), "lack that of the comment"),

@@ -219,6 +219,11 @@ def test_what_is_no_permission_is_400(tenant: FakeTenant, refused: Send, given: 
     assert refused(400, "POST", at(tenant, "bob"), {"user": given}).message.startswith(message)
 
 
+def test_what_is_no_permission_is_400_before_its_user_is_404(refused: Send) -> None:
+    nobody, given = f"{USERS}/{'0' * 16}", {"organisation_permissions": {"acme": ["View labels"]}}
+    assert refused(400, "POST", nobody, {"user": given}).message.startswith("'View labels' is not one of ")
+
+
 @pytest.mark.parametrize("missing", ["username", "email"])
 def test_a_user_without_a_name_or_an_address_is_400(refused: Send, missing: str) -> None:
     given = {name: value for name, value in ANN.items() if name != missing}

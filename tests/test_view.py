@@ -267,16 +267,20 @@ def test_the_log_shows_each_request_newest_first(full: FakeTenant, browser: Brow
     ask(full, "GET", "/api/v1/datasets")
     ask(full, "POST", "/api/v1/datasets/acme/support/export", {"limit": 7})
     ask(full, "GET", "/api/v1/nothing%20here")
+    ask(full, "POST", "/api/v1/datasets/acme/support/export", {"limit": "7"})
     page = browser.get("/_reinfer/requests")
     found = re.findall(r"<summary>(.*?)</summary>", page.source)
     told = [" ".join(re.sub(r"<[^>]+>", " ", each).split()) for each in found]
     assert told == [
+        "400 POST /api/v1/datasets/acme/support/export export_dataset · Export datasets",
         "404 GET /api/v1/nothing here no route",
         "200 POST /api/v1/datasets/acme/support/export export_dataset · Export datasets",
         "200 GET /api/v1/datasets list_datasets · View labels",
     ]
-    assert page.of("pre") == ['{\n  "limit": 7\n}']
-    assert page.all("ol")[0]["start"] == "3"
+    marks = [each["class"] for each in page.all("span") if "code" in str(each["class"])]
+    assert marks == ["code bad", "code bad", "code", "code"]
+    assert page.of("pre") == ['{\n  "limit": "7"\n}', '{\n  "limit": 7\n}']
+    assert page.all("ol")[0]["start"] == "4"
 
 
 def test_the_query_and_the_fault_of_a_request_are_told(full: FakeTenant, browser: Browser) -> None:
@@ -289,7 +293,10 @@ def test_the_query_and_the_fault_of_a_request_are_told(full: FakeTenant, browser
 
 
 def test_the_first_page_shows_the_latest_requests(full: FakeTenant, browser: Browser) -> None:
-    for number in range(screens.LATEST + 5):
+    for number in range(screens.LATEST):
+        ask(full, "GET", f"/nothing/{number}")
+    assert "All 20 requests" not in browser.get().text  # they are here
+    for number in range(screens.LATEST, screens.LATEST + 5):
         ask(full, "GET", f"/nothing/{number}")
     page = browser.get()
     assert len(page.all("details")) == screens.LATEST
@@ -334,6 +341,7 @@ def test_a_page_that_is_kept_up_to_date_says_so_and_can_be_left_alone(browser: B
     still, live = browser.get(), browser.get("/?live=1")
     assert [each for each in still.all("meta") if each.get("http-equiv") == "refresh"] == []
     assert "/_reinfer/?live=1" in still.links
+    assert "/_reinfer/?live=1" in browser.get("/_reinfer/?done=reset").links  # what was done is told once
     assert [each["content"] for each in live.all("meta") if each.get("http-equiv") == "refresh"] == ["2"]
     assert "/_reinfer/" in live.links
     assert "Stop refreshing" in live.text
