@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -393,8 +393,8 @@ def with_defaults(ref: str, value: JSON) -> JSON:
     filled = dict(value)
     for name, default in _defaults(ref).items():
         if name not in filled:
-            # Most are empty or no container, and quickly made.
-            filled[name] = deepcopy(default) if default and isinstance(default, dict | list) else copy(default)
+            container = isinstance(default, (dict, list))  # most are empty, and quickly made
+            filled[name] = (deepcopy(default) if default else type(default)()) if container else default
     for name in _nested(ref):
         if name in filled:
             filled[name] = with_defaults(_property(ref, name), filled[name])

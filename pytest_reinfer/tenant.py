@@ -26,7 +26,7 @@ SECOND = 1_000_000  # microseconds
 EVERYWHERE = "*"  # stands for every project, present and to come; no project can have this name
 
 
-ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+ENCODER: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 def encode(value: Any) -> bytes:

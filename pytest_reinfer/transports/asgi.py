@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from functools import lru_cache
 from itertools import pairwise
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -113,10 +114,16 @@ async def _body(receive: Receive, most: int) -> bytes | None:
 
 def _start(method: str, response: Response) -> Message:
     """The head of an answer, with its length."""
-    headers = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in response.headers.items()]
+    headers = [(_octets(name), text.encode("latin-1")) for name, text in response.headers.items()]
     if method != "HEAD" and response.status not in EMPTY and "Content-Length" not in response.headers:
         headers.append((b"content-length", b"%d" % len(response.body)))
     return {"type": "http.response.start", "status": response.status, "headers": headers}
+
+
+@lru_cache(maxsize=256)
+def _octets(name: str) -> bytes:
+    """The name of a header, as ASGI has it."""
+    return name.lower().encode("latin-1")
 
 
 def _sent(method: str, response: Response) -> bytes:
