@@ -9,7 +9,7 @@ from pytest_reinfer.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_reinfer.tenant import Dataset, Tenant, User
+    from pytest_reinfer.tenant import Dataset, Source, Tenant, User
     from pytest_reinfer.wire import JSON
 
 
@@ -29,4 +29,12 @@ def dataset_of(call: Call) -> Dataset:
     found = call.tenant.find_dataset(f"{call.path['project']}/{call.path['dataset_name']}")
     if found is None:
         raise Refused("no_such_dataset")
+    return found
+
+
+def source_of(call: Call) -> Source:
+    """The source that a path names."""
+    found = call.tenant.find_source(f"{call.path['project']}/{call.path['source_name']}")
+    if found is None:
+        raise Refused("no_such_source")
     return found

@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract, emails, export, threads
+from pytest_reinfer.handlers.call import source_of
 from pytest_reinfer.markup import without
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import Senseless, moment
-from pytest_reinfer.tenant import ADDED, Source, encode, row_of
+from pytest_reinfer.tenant import ADDED, encode, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,14 +126,6 @@ def _shown(row: Row, asked: JSON) -> bytes:
 
 def _listed(comments: Iterable[bytes]) -> bytes:
     return b"[" + b",".join(comments) + b"]"
-
-
-def source_of(call: Call) -> Source:
-    """The source that a path names."""
-    found = call.tenant.names.get((Source, f"{call.path['project']}/{call.path['source_name']}"))
-    if found is None:
-        raise Refused("no_such_source")
-    return call.tenant.sources[found]
 
 
 def _counted(counts: Mapping[str, int]) -> JSON:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract, labelling, query
-from pytest_reinfer.handlers.call import dataset_of
-from pytest_reinfer.refusal import Refused
-from pytest_reinfer.tenant import Source, encode
+from pytest_reinfer.handlers.call import dataset_of, source_of
+from pytest_reinfer.tenant import encode
 
 if TYPE_CHECKING:
     from pytest_reinfer.comments import Row
@@ -76,9 +75,7 @@ def dataset_summary(call: Call) -> JSON:
 
 def source_statistics(call: Call) -> JSON:
     """How many comments of a source fulfil conditions."""
-    source_id = call.tenant.names.get((Source, f"{call.path['project']}/{call.path['source_name']}"))
-    if source_id is None:
-        raise Refused("no_such_source")
+    source_id = source_of(call).id
     asked = call.body.get("comment_filter", {})
     query.matching(call.tenant, None, [], asked)  # what is refused is no read
     rows = query.matching(call.tenant.seen(LATE), None, [source_id], asked)

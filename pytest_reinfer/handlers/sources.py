@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract
+from pytest_reinfer.handlers.call import source_of
 from pytest_reinfer.refusal import Refused
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def list_project_sources(call: Call) -> JSON:
 
 def get_source(call: Call) -> JSON:
     """A source by its name."""
-    return {"source": _named(call).data}
+    return {"source": source_of(call).data}
 
 
 def get_source_by_id(call: Call) -> JSON:
@@ -50,7 +51,7 @@ def create_source(call: Call) -> JSON:
 
 def update_source(call: Call) -> JSON:
     """Change the given fields of a source; lists are replaced, what is absent stays, a bucket of null is taken away."""
-    source, given = _named(call), call.body["source"]
+    source, given = source_of(call), call.body["source"]
     _sensible(call.tenant, given)
     return {"source": call.tenant.change_source(source, given).data}
 
@@ -68,13 +69,6 @@ def _listed(sources: Iterable[Source]) -> JSON:
 def _project(call: Call) -> None:
     if call.path["project"] not in call.tenant.projects:
         raise Refused("no_such_project")
-
-
-def _named(call: Call) -> Source:
-    found = call.tenant.find_source(f"{call.path['project']}/{call.path['source_name']}")
-    if found is None:
-        raise Refused("no_such_source")
-    return found
 
 
 def _identified(call: Call) -> Source:
