@@ -144,14 +144,15 @@ def test_it_stops_though_a_client_keeps_its_connection() -> None:
     assert served.ended == 0
 
 
-def test_its_clock_is_the_real_one(served: Served) -> None:
-    since = datetime.now(UTC)
-    url, upload = f"{served.endpoint}/api/v1/sources/acme/support/sync", {"id": "now", "timestamp": "2024-01-01"}
-    comment = {**upload, "messages": [{"body": {"text": "Now"}}]}
-    assert send("POST", url, served.token, {"comments": [comment]})[0] == 200
-    asked = {"order_by": "created_at", "from": since.isoformat()}
-    (entry,) = send("POST", served.endpoint + EXPORT, served.token, asked)[1]["comments"]
-    assert entry["comment"]["id"] == "now"
+def test_its_clock_is_the_real_one() -> None:
+    with serve("--port", "0", "--comments", "1") as served:
+        since = datetime.now(UTC)
+        url, upload = f"{served.endpoint}/api/v1/sources/acme/support/sync", {"id": "now", "timestamp": "2024-01-01"}
+        comment = {**upload, "messages": [{"body": {"text": "Now"}}]}
+        assert send("POST", url, served.token, {"comments": [comment]})[0] == 200
+        asked = {"order_by": "created_at", "from": since.isoformat()}
+        (entry,) = send("POST", served.endpoint + EXPORT, served.token, asked)[1]["comments"]
+        assert entry["comment"]["id"] == "now"
 
 
 def test_a_state_is_kept_between_runs(tmp_path: Path) -> None:
