@@ -199,7 +199,7 @@ class Session:
     def reinfer(self) -> Iterator[FakeTenant]:
         """A fresh fake re:infer tenant: what this test sends to `reinfer.url` is answered in-process.
 
-        By `requests`, `urllib3`, `httpx`, `httpx2`, `http.client` and `urllib.request`; other clients are stopped.
+        By `requests`, `urllib3`, `httpx`, `httpx2`, `aiohttp`, `http.client` and `urllib.request`; others are stopped.
 
         `REINFER_ENDPOINT` and `REINFER_TOKEN` are set to its `url` and `token` until the test has ended. What every
         tenant starts with can be told by the hook `pytest_reinfer_setup`, in a conftest.py.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract
+from pytest_reinfer.handlers.call import known_project
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.tenant import Bucket
 
@@ -23,7 +24,7 @@ def list_buckets(call: Call) -> JSON:
 
 def list_project_buckets(call: Call) -> JSON:
     """The buckets of a project."""
-    _project(call)
+    known_project(call)
     return _listed(each for each in call.tenant.buckets.values() if each.owner == call.path["project"])
 
 
@@ -39,7 +40,7 @@ def get_bucket_by_id(call: Call) -> JSON:
 
 def create_bucket(call: Call) -> JSON:
     """Create a bucket."""
-    _project(call)
+    known_project(call)
     full_name = f"{call.path['project']}/{call.path['bucket_name']}"
     if (Bucket, full_name) in call.tenant.names:
         raise Refused("bucket_exists", full_name=full_name)
@@ -59,11 +60,6 @@ def delete_bucket_by_id(call: Call) -> JSON:
 
 def _listed(buckets: Iterable[Bucket]) -> JSON:
     return {"buckets": b"[" + b",".join(each.data for each in buckets) + b"]"}
-
-
-def _project(call: Call) -> None:
-    if call.path["project"] not in call.tenant.projects:
-        raise Refused("no_such_project")
 
 
 def _named(call: Call) -> Bucket:

@@ -24,6 +24,12 @@ class Call(NamedTuple):
     accept: str = ""  # which form of answer the caller asks for
 
 
+def known_project(call: Call) -> None:
+    """Refuse a path that names a project that there is not."""
+    if call.path["project"] not in call.tenant.projects:
+        raise Refused("no_such_project")
+
+
 def dataset_of(call: Call) -> Dataset:
     """The dataset that a path names."""
     found = call.tenant.find_dataset(f"{call.path['project']}/{call.path['dataset_name']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract, export, labelling
-from pytest_reinfer.handlers.call import dataset_of
+from pytest_reinfer.handlers.call import dataset_of, known_project
 from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import moment
 from pytest_reinfer.tenant import encode
@@ -28,7 +28,7 @@ def list_datasets(call: Call) -> JSON:
 
 def list_project_datasets(call: Call) -> JSON:
     """The datasets of a project."""
-    _project(call)
+    known_project(call)
     return _listed(each for each in call.tenant.datasets.values() if each.owner == call.path["project"])
 
 
@@ -51,7 +51,7 @@ def get_model_tags(call: Call) -> JSON:
 def create_dataset(call: Call) -> JSON:
     """Create a dataset; it may take over the annotations of another one."""
     tenant, given = call.tenant, dict(call.body["dataset"])
-    _project(call)
+    known_project(call)
     full_name = f"{call.path['project']}/{call.path['dataset_name']}"
     if tenant.find_dataset(full_name) is not None:
         raise Refused("dataset_exists", full_name=full_name)
@@ -117,11 +117,6 @@ def export_dataset(call: Call) -> JSON:
 
 def _listed(datasets: Iterable[Dataset]) -> JSON:
     return {"datasets": b"[" + b",".join(each.data for each in datasets) + b"]"}
-
-
-def _project(call: Call) -> None:
-    if call.path["project"] not in call.tenant.projects:
-        raise Refused("no_such_project")
 
 
 def _identified(call: Call) -> Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_reinfer import contract
-from pytest_reinfer.handlers.call import source_of
+from pytest_reinfer.handlers.call import known_project, source_of
 from pytest_reinfer.refusal import Refused
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def list_sources(call: Call) -> JSON:
 
 def list_project_sources(call: Call) -> JSON:
     """The sources of a project."""
-    _project(call)
+    known_project(call)
     return _listed(each for each in call.tenant.sources.values() if each.owner == call.path["project"])
 
 
@@ -41,7 +41,7 @@ def get_source_by_id(call: Call) -> JSON:
 def create_source(call: Call) -> JSON:
     """Create a source."""
     tenant, given = call.tenant, call.body["source"]
-    _project(call)
+    known_project(call)
     full_name = f"{call.path['project']}/{call.path['source_name']}"
     if tenant.find_source(full_name) is not None:
         raise Refused("source_exists", full_name=full_name)
@@ -64,11 +64,6 @@ def delete_source_by_id(call: Call) -> JSON:
 
 def _listed(sources: Iterable[Source]) -> JSON:
     return {"sources": b"[" + b",".join(each.data for each in sources) + b"]"}
-
-
-def _project(call: Call) -> None:
-    if call.path["project"] not in call.tenant.projects:
-        raise Refused("no_such_project")
 
 
 def _identified(call: Call) -> Source:
