@@ -417,3 +417,24 @@ def _defaults(ref: str) -> Mapping[str, Any]:
 def _nested(ref: str) -> tuple[str, ...]:
     """The properties of a schema that are objects of named properties themselves."""
     return tuple(name for name in node(ref).get("properties", {}) if "properties" in node(_property(ref, name)))
+
+
+def shape(ref: str) -> Any:
+    from pytest_reinfer.violations import _located
+
+    return _located(ref)
+
+
+def member(shape: Any, step: Any) -> Any:
+    from pytest_reinfer.violations import _member
+
+    return _member(shape, step)
+
+
+def names(shape: Any) -> Any:
+    from pytest_reinfer.violations import _names
+
+    return _names(shape)
+
+
+Shape = Any

@@ -259,7 +259,10 @@ class FakeTenant:
             self._unexpected.add(request, exchange.refusal, exchange.route)
             if exchange.refusal == "rate_limited" or self._waits:
                 self._look_for_waits(request, exchange)
-        return exchange.response
+            return self.exchanged(request, exchange, None).response
+
+    def exchanged(self, request: Request, exchange: Exchange, fault: str | None) -> Exchange:
+        return exchange
 
     def _let_wait(self, request: Request) -> None:
         """Let the time pass that a client has really waited, as it was told to: on a port its sleep cannot be led."""
@@ -296,7 +299,11 @@ class FakeTenant:
         self.requests.add(request, met.status, met.route, met.permission, met.fault)
         self._unexpected.add(request, met.refusal, met.route)
         if met.trouble is None and met.response is not None:
-            return met.response
+            from pytest_reinfer.wire import Exchange
+
+            return self.exchanged(
+                request, Exchange(met.response, met.route, met.permission, met.refusal), met.fault
+            ).response
         trouble = met.trouble or Trouble("connection_closed")
         trouble.passes, trouble.hangs = self.clock.advance, partial(self._hung, request)
         raise trouble
