@@ -144,14 +144,14 @@ def _query(route: Route, request: Request) -> JSON:
     ref = f"routes/{route.name}.json#/properties/query"
     given = parse_qs(request.query, keep_blank_values=True)
     kinds = contract.kinds(ref)
-    query = {name: _read(kinds[name], values) for name, values in given.items() if name in kinds}
+    query = {name: read(kinds[name], values) for name, values in given.items() if name in kinds}
     problem = contract.problem(ref, query)
     if problem is not None:
         raise Refused("schema_violation", message=problem.message)
     return contract.with_defaults(ref, query)
 
 
-def _read(kind: str, values: list[str]) -> Any:
+def read(kind: str, values: list[str]) -> Any:
     """What the texts of a query parameter mean: all of them in a list, else the last; a text where it is no other."""
     if kind == "array":
         return values

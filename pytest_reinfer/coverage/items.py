@@ -1,0 +1,257 @@
+"""What there is to meet of the contract: every item of every built route, derived from `schemas/` alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pytest_reinfer import contract, faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_reinfer.contract import Shape
+
+API: Final = ""  # stands in the place of a route for what is counted once, whatever the route
+GROUPS: Final = ("statuses", "errors", "fields", "values", "answers")
+OK: Final = 200  # all is well
+PARTS: Final = ("path", "query", "body")
+STEPS: Final = {
+    **dict.fromkeys(("minimum", "minLength", "minItems"), -1),
+    **dict.fromkeys(("maximum", "maxLength", "maxItems"), 1),
+}  # from the last value that is allowed to the first that is not
+UNITS: Final = {"Length": "character", "Items": "item"}
+Key = tuple[str, str, str]  # route, group, name
+
+
+class Item(NamedTuple):
+    """One thing that a test suite can meet, and how; `unbuilt` where the fake cannot, so that it is not counted."""
+
+    route: str
+    group: str
+    name: str
+    how: str
+    unbuilt: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What tells it from others."""
+        return self.route, self.group, self.name
+
+
+class Limit(NamedTuple):
+    """The end of what a field may be: the last value that is allowed, and the first that is not."""
+
+    at: str
+    beyond: str | None  # None where nothing is beyond, as below a length of 0
+    rule: str
+    limit: Any
+    step: int | None  # None for numbers that need not be whole, of which there is no first beyond
+
+    def met(self, value: Any) -> str | None:
+        """The item that a value is, if it is one."""
+        size = _size(self.rule, value)
+        if size is None or size == self.limit:
+            return None if size is None else self.at
+        if self.step is None:
+            return self.beyond if (size > self.limit) == (STEPS[self.rule] > 0) else None
+        return self.beyond if size == self.limit + self.step else None
+
+
+class Choice(NamedTuple):
+    """The values that there are of a field, and any other one."""
+
+    names: Mapping[str, str]  # by the JSON of the value
+    beyond: str
+
+    def met(self, value: Any) -> str:
+        """The item that a value is."""
+        return self.beyond if isinstance(value, (dict, list)) else self.names.get(json.dumps(value), self.beyond)
+
+
+class Spot(NamedTuple):
+    """A place in a request, and what stands below it; `unbuilt`: what of it the fake does not build."""
+
+    name: str
+    field: bool  # and not the whole of a part, or an item of a list
+    ends: tuple[Limit | Choice, ...]
+    members: Mapping[str, Spot]
+    patterns: tuple[tuple[re.Pattern[str], Spot], ...]
+    items: Spot | None
+    unbuilt: tuple[str, ...]
+
+    def member(self, name: str) -> Spot | None:
+        """What stands at a key."""
+        return self.members.get(name) or next((spot for key, spot in self.patterns if key.search(name)), None)
+
+
+# ------------------------------------------------------------------------------------------------------ the items
+
+
+@cache
+def items(route: str) -> Mapping[Key, Item]:
+    """Every item of a route, or of the API as a whole, in the order of the reports."""
+    found = _of_api() if route == API else _of_route(route)
+    return {item.key: item for item in found}
+
+
+@cache
+def built() -> tuple[str, ...]:
+    """The names of all routes that have items."""
+    return tuple(route.name for route in contract.routes().values() if route.built)
+
+
+@cache
+def everywhere() -> tuple[str, ...]:
+    """The errors that every route has: a client meets them alike wherever it asks, and so they are counted once."""
+    first, *others = (_schema(name)["x-errors"] for name in built())
+    return tuple(name for name in first if all(name in errors for errors in others))
+
+
+@cache
+def statuses(route: str) -> tuple[int, ...]:
+    """The statuses that a route answers with: when all is well, and those of its errors."""
+    errors = [contract.convention("x-errors")[name] for name in _schema(route)["x-errors"]]
+    return tuple(sorted({OK, *(error["status"] for error in errors if not error.get("routeless"))}))
+
+
+@cache
+def optional(route: str) -> Mapping[str, tuple[str, ...]]:
+    """The keys that an answer of a route may have or not, each with what of that the fake does not build."""
+    shape = contract.shape(f"routes/{route}.json#/properties/response")
+    required = {name for names in _stated(shape, "required") for name in names}
+    return {name: _unbuilt(contract.member(shape, name)) for name in contract.names(shape) if name not in required}
+
+
+def _schema(route: str) -> Mapping[str, Any]:
+    return contract.documents()[f"routes/{route}.json"]
+
+
+def _of_api() -> Iterator[Item]:
+    for name in (*everywhere(), *contract.convention("x-failures")):
+        yield Item(API, "errors", name, _fail(name))
+
+
+def _of_route(route: str) -> Iterator[Item]:
+    for status in statuses(route):
+        how = "ask for it, and be answered" if status == OK else _fail(status, route)
+        yield Item(route, "statuses", str(status), how)
+    for name in _schema(route)["x-errors"]:
+        if name not in everywhere():
+            when = contract.convention("x-errors")[name]["when"]
+            yield Item(route, "errors", name, f"{when} Or {_fail(name, route)}")
+    for part in PARTS:
+        root = spot(route, part)
+        if root is not None:
+            yield from _of_spot(route, root)
+    for name, unbuilt in optional(route).items():
+        yield Item(route, "answers", f"with {name}", f"get an answer with {name}", "present" in unbuilt)
+        yield Item(route, "answers", f"without {name}", f"get an answer without {name}", "absent" in unbuilt)
+
+
+def _fail(what: int | str, route: str | None = None) -> str:
+    """How a test meets a failure; with a message where the API's own has places to fill."""
+    said = [json.dumps(what)]
+    if isinstance(what, str) and faults.kinds()[what].places:
+        said.append('message="..."')
+    if route is not None:
+        said.append(f'route="{route}"')
+    return f"reinfer.fail({', '.join(said)})"
+
+
+def _of_spot(route: str, place: Spot, *, unbuilt: bool = False) -> Iterator[Item]:
+    """The items of a place, and of those below it."""
+    unbuilt = unbuilt or "*" in place.unbuilt
+    if place.field:
+        yield Item(route, "fields", place.name, f"send {place.name}", unbuilt)
+    for end in place.ends:
+        if isinstance(end, Choice):
+            for value, name in end.names.items():
+                said = unbuilt or json.loads(value) in place.unbuilt
+                yield Item(route, "values", name, f"send {name}", said)
+        else:
+            yield Item(route, "values", end.at, f"send {end.at}", unbuilt)
+        if end.beyond is not None:
+            yield Item(route, "values", end.beyond, f"send {end.beyond}", unbuilt)
+    below = (*place.members.values(), *(each for _, each in place.patterns), place.items)
+    for each in below:
+        if each is not None:
+            yield from _of_spot(route, each, unbuilt=unbuilt)
+
+
+# ------------------------------------------------------------------------------------------------------ the places
+
+
+@cache
+def spot(route: str, part: str) -> Spot | None:
+    """The path, the query or the body of a route; None where it has none."""
+    if part not in _schema(route)["properties"]:
+        return None
+    return _spot(contract.shape(f"routes/{route}.json#/properties/{part}"), part, field=False)
+
+
+def _spot(shape: Shape, name: str, *, field: bool = True) -> Spot:
+    members = {
+        key: _spot(contract.member(shape, key), f"{name}.{key}")
+        for properties in _stated(shape, "properties")
+        for key in properties
+    }
+    patterns = tuple(
+        (re.compile(pattern), _spot(contract.member(shape, _like(shape, pattern)), f"{name}.{pattern[1:]}*"))
+        for several in _stated(shape, "patternProperties")
+        for pattern in several
+    )
+    inner = _spot(contract.member(shape, 0), f"{name}[]", field=False) if _stated(shape, "items") else None
+    return Spot(name, field, tuple(_ends(shape, name)), members, patterns, inner, _unbuilt(shape))
+
+
+def _like(shape: Shape, pattern: str) -> str:
+    """A key that a pattern of keys accepts."""
+    return next(key for key in contract.names(shape) if re.search(pattern, key))
+
+
+def _ends(shape: Shape, name: str) -> Iterator[Limit | Choice]:
+    whole = "number" not in _stated(shape, "type")
+    for rule, step in STEPS.items():
+        said = _stated(shape, rule)
+        if not said:
+            continue
+        limit = max(said) if step < 0 else min(said)  # of several rules the narrowest
+        unit = next((unit for ending, unit in UNITS.items() if rule.endswith(ending)), None)
+        beyond: str | None
+        if unit is None:
+            at = f"{name} = {limit}"
+            beyond = f"{name} = {limit + step}" if whole else f"{name} {'<>'[step > 0]} {limit}"
+        else:
+            at = f"{name} of {_count(limit, unit)}"
+            beyond = f"{name} of {_count(limit + step, unit)}" if limit + step >= 0 else None
+        beyond = None if beyond is None else f"{beyond}, refused"
+        yield Limit(at, beyond, rule, limit, step if whole or unit else None)
+    for values in _stated(shape, "enum")[:1]:
+        names = {json.dumps(value): f"{name} = {json.dumps(value)}" for value in values}
+        yield Choice(names, f"{name} of another value, refused")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}{'s' * (number != 1)}"
+
+
+def _size(rule: str, value: Any) -> Any:
+    """What a rule is about of a value; None for one that it is not about."""
+    if rule.endswith("Length"):
+        return len(value) if isinstance(value, str) else None
+    if rule.endswith("Items"):
+        return len(value) if isinstance(value, list) else None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _stated(shape: Shape, keyword: str) -> list[Any]:
+    """What the nodes of a shape say beside a keyword."""
+    return [part.schema[keyword] for part in shape if keyword in part.schema]
+
+
+def _unbuilt(shape: Shape) -> tuple[str, ...]:
+    """What of a place the fake does not build."""
+    return tuple(each for said in _stated(shape, "x-unbuilt") for each in said)
