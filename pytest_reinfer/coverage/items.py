@@ -209,7 +209,8 @@ def _spot(shape: Shape, name: str, *, field: bool = True) -> Spot:
 
 def _like(shape: Shape, pattern: str) -> str:
     """A key that a pattern of keys accepts."""
-    return next(key for key in contract.names(shape) if re.search(pattern, key))
+    like: str = next(key for key in contract.names(shape) if re.search(pattern, key))
+    return like
 
 
 def _ends(shape: Shape, name: str) -> Iterator[Limit | Choice]:
@@ -227,7 +228,8 @@ def _ends(shape: Shape, name: str) -> Iterator[Limit | Choice]:
         else:
             at = f"{name} of {_count(limit, unit)}"
             beyond = f"{name} of {_count(limit + step, unit)}" if limit + step >= 0 else None
-        beyond = None if beyond is None else f"{beyond}, refused"
+        unsayable = limit + step == 0 and name.startswith(("path.", "query."))  # an URL without it is another one
+        beyond = None if beyond is None or unsayable else f"{beyond}, refused"
         yield Limit(at, beyond, rule, limit, step if whole or unit else None)
     for values in _stated(shape, "enum")[:1]:
         names = {json.dumps(value): f"{name} = {json.dumps(value)}" for value in values}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_reinfer import contract
 from pytest_reinfer.coverage.items import API, GROUPS
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from pytest_reinfer.coverage.items import Item
     from pytest_reinfer.coverage.report import Part, Report, Row
 
-TITLE = "Coverage of the contract"
+TITLE: Final = "Coverage of the contract"
+LOOK: Final = Html(
+    """
+.scroll { overflow-x: auto; }
+.scroll th[scope=row] { min-width: 11rem; }
+.scroll td { white-space: nowrap; }
+.scroll td:last-child { white-space: normal; min-width: 14rem; }
+.scroll td.number { min-width: 0; white-space: nowrap; }
+"""
+)
 
 
 def page(found: Report) -> Html:
@@ -26,7 +35,7 @@ def page(found: Report) -> Html:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"{TITLE} · pytest-reinfer"),
         tag("link", rel="icon", href="data:,"),
-        tag("style", style()),
+        tag("style", joined([style(), LOOK])),
     )
     main = tag(
         "main",
@@ -61,14 +70,14 @@ def _numbers(found: Report) -> Html:
         for row in found.rows
     ]
     asked = sum(row.asked for row in found.rows)
-    last = _line("All together", asked, [*(found.part(group) for group in GROUPS), total])
+    last = _line("Total", asked, [*(found.part(group) for group in GROUPS), total])
     table = tag("table", tag("caption", "By route"), tag("thead", tag("tr", *head)), tag("tbody", *rows, last))
     words = f"{total.met} of {total.of} met, {total.percent} %"
-    return _section("All together", tag("p", words), table, name="numbers")
+    return _section("All together", tag("p", words), _scroll("By route", table), name="numbers")
 
 
 def _line(name: object, asked: int, parts: list[Part]) -> Html:
-    cells = (tag("td", f"{part} ({int(part.percent)} %)" if part.of else "–", class_="number") for part in parts)
+    cells = (tag("td", f"{part} ({int(part.percent)} %)" if part.of else "-", class_="number") for part in parts)
     return tag("tr", tag("th", name, scope="row"), tag("td", f"{asked:,}", class_="number"), *cells)
 
 
@@ -96,7 +105,8 @@ def _groups(row: Row) -> Iterator[Html]:
         head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in ("What", "Met", "By, or how"))))
         lines = (tag("tr", tag("th", tag("code", item.name), scope="row"), *_told(item, test)) for item, test in listed)
         caption = tag("caption", f"{group.capitalize()} of {row.title}", class_="hidden")
-        yield tag("details", about, tag("table", caption, head, tag("tbody", *lines)), open=part.met < part.of)
+        table = _scroll(f"{group.capitalize()} of {row.title}", tag("table", caption, head, tag("tbody", *lines)))
+        yield tag("details", about, table, open=part.met < part.of)
 
 
 def _told(item: Item, test: str | None) -> tuple[Html, Html]:
@@ -106,6 +116,11 @@ def _told(item: Item, test: str | None) -> tuple[Html, Html]:
     if test is None:
         return tag("td", "never", class_="bad"), tag("td", item.how)
     return tag("td", "yes"), tag("td", tag("code", test) if test else "between two tests", class_="soft")
+
+
+def _scroll(name: str, table: Html) -> Html:
+    """A table that a narrow window shows a part of; the arrow keys move it."""
+    return tag("div", table, class_="scroll", role="region", tabindex="0", aria_label=name)
 
 
 def _anchor(row: Row) -> str:
