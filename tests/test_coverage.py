@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 EXPORT = "export_dataset"
 LONGEST = " > ".join(["a" * 64] * 64)  # the name of a label
+LABEL = {"name": LONGEST, "sentiment": "positive"}
 GROUP_NAMES = ("b", "b" * 64)
 MAIL = "Message-ID: <{number}@b.org>\nDate: Sun, 11 Dec 2011 11:05:10 +0000"
 STEP = re.compile(r"\.(?P<key>\w+)|\[(?P<index>\d+)\]|\['(?P<name>[^']+)'\]")  # of a JSON path
@@ -178,7 +179,7 @@ def particular(name: str, tenant: FakeTenant, path: str) -> Iterator[tuple[str, 
         "update_labelling": [
             {key: [{"group": group, **said}] for key, said in (("labelling", labels), ("moon_forms", {}))}
             for group in GROUP_NAMES
-            for labels in ({"assigned": [{"name": LONGEST, "sentiment": "positive"}]}, {"dismissed": [{"name": LONGEST, "sentiment": "positive"}]})
+            for labels in ({"assigned": [LABEL]}, {"dismissed": [LABEL]})
         ],
     }
     queries: dict[str, list[Any]] = {
@@ -212,7 +213,7 @@ def mail(number: int, *, raw: str = "", parsed: bool = False) -> dict[str, Any]:
 
 def second_pages(name: str) -> Iterator[tuple[str, Any, str, str]]:
     """How a first page is asked for, the key of what leads to the next, and where that is sent, if in the query."""
-    filters = {"filter": {}} | ({"order": {"kind": "recent"}} if name == "query_dataset" else {})
+    filters: dict[str, Any] = {"filter": {}} | ({"order": {"kind": "recent"}} if name == "query_dataset" else {})
     if name == EXPORT:
         yield "", {"limit": 1}, "continuation", ""
     elif name in ("query_dataset", "recent_comments"):
@@ -247,7 +248,8 @@ def ask_for_everything(name: str) -> None:
             f"{said}&{encoded({where: page[key]})}" if where else said,
             body if where else {**body, key: page[key]},
         )
-    for what in (*items_of(name, "errors"), *map(int, items_of(name, "statuses")[1:])):
+    failures: list[int | str] = [*items_of(name, "errors"), *map(int, items_of(name, "statuses")[1:])]
+    for what in failures:
         with fail(tenant, what, route=name):
             ask(path, query, usual.body)
 
@@ -295,7 +297,8 @@ def test_all_that_is_counted_for_any_route_can_be_met(tally: Tally) -> None:
     tenant.fail("login_redirect")
     export(tenant)
     redirect = contract.convention("x-failures")["login_redirect"]["headers"]["Location"].removeprefix("{url}")
-    send(tenant, EXPORT, *redirect.split("?"), None)
+    path, _, query = redirect.partition("?")
+    send(tenant, EXPORT, path, query, None)
     assert met(tally, API, "errors") == {*everywhere(), *contract.convention("x-failures")}
 
 
@@ -376,7 +379,11 @@ def test_a_field_counts_where_the_request_is_answered(tally: Tally) -> None:
 
 
 def test_fields_count_at_every_depth_whatever_the_keys_that_a_pattern_allows(tally: Tally) -> None:
-    said = {"id": "1", "timestamp": "2024-01-01", "messages": [{"body": {"text": "Hi"}}, {"body": {"text": ""}, "from": "b"}]}
+    said = {
+        "id": "1",
+        "timestamp": "2024-01-01",
+        "messages": [{"body": {"text": "Hi"}}, {"body": {"text": ""}, "from": "b"}],
+    }
     path = contract.routes()["sync_comments"].path.format(project="acme", source_name="support")
     send(arranged(), "sync_comments", path, "", {"comments": [{**said, "user_properties": {"number:Age": 1}}]})
     below = {name.removeprefix("body.comments[].") for name in met(tally, "sync_comments", "fields")}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs
 
-from pytest_reinfer import api, contract
+from pytest_reinfer import contract
 from pytest_reinfer.coverage.items import API, OK, PARTS, everywhere, items, optional, spot, statuses
 
 if TYPE_CHECKING:
@@ -73,9 +72,7 @@ def _value(request: Request, route: str, part: str) -> Any:
     if part == "path":
         return contract.match(request.method, request.path).parameters
     if part == "query":
-        kinds = contract.kinds(f"routes/{route}.json#/properties/query")
-        given = parse_qs(request.query, keep_blank_values=True)
-        return {name: api.read(kinds[name], values) for name, values in given.items() if name in kinds}
+        return contract.query(route, request.query)
     try:
         return json.loads(request.body)
     except (ValueError, RecursionError):

@@ -1,1 +1,1 @@
-"""The work of command-line options, each in a module that is imported only where the option is given."""
+"""What options of pytest switch on, one module each: loaded only where the option is given."""
