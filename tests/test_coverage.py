@@ -155,13 +155,14 @@ def particular(name: str, tenant: FakeTenant, path: str) -> Iterator[tuple[str, 
     uid = tenant.comments(source)[0]["uid"]
     none_of = {"attribute_filters": [{"attribute": "labels", "filter": {"kind": "string_none_of", "none_of": ["a"]}}]}
     ids = [each.id for each in tenant.sources]
+    usual = asked(contract.routes()[name], tenant)
     bodies: dict[str, list[Any]] = {
         "create_dataset": [
             {"dataset": {"source_ids": ids}},
             {"dataset": {"copy_annotations_from": dataset.id, "debug_config_json": {}}},
         ],
         "update_dataset": [{"dataset": {"source_ids": ids}}, {"dataset": {"debug_config_json": {}}}],
-        "create_project": [{"user_ids": [tenant.user("bob").id]}],
+        "create_project": [{**(usual.body or {}), "user_ids": [tenant.user("bob").id]}],
         "create_source": [{"source": {"bucket_id": tenant.bucket("acme/mails").id}}],
         "update_source": [{"source": {"bucket_id": tenant.bucket("acme/mails").id}}],
         "dataset_statistics": [none_of, {"by_label_properties": []}],
@@ -192,7 +193,6 @@ def particular(name: str, tenant: FakeTenant, path: str) -> Iterator[tuple[str, 
         ],
         **{f"{verb}_label": [{"label_name": "b"}, {"label_name": LONGEST}] for verb in ("get", "update", "delete")},
     }
-    usual = asked(contract.routes()[name], tenant)
     query = usual.path.partition("?")[2]
     for body in bodies.get(name, ()):
         yield path, query, body
