@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Hashable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,7 +12,7 @@ from pytest_reinfer import contract, faults
 from pytest_reinfer.contract.shapes import stated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_reinfer.contract import Shape
 
@@ -51,14 +52,17 @@ class Limit(NamedTuple):
     limit: Any
     step: int | None  # None for numbers that need not be whole, of which there is no first beyond
 
-    def met(self, value: Any) -> str | None:
-        """The item that a value is, if it is one."""
-        size = _size(self.rule, value)
-        if size is None or size == self.limit:
-            return None if size is None else self.at
-        if self.step is None:
-            return self.beyond if (size > self.limit) == (STEPS[self.rule] > 0) else None
-        return self.beyond if size == self.limit + self.step else None
+    def met(self, values: Iterable[Any]) -> Iterator[str]:
+        """The items that some values are."""
+        sizes = _sizes(self.rule, values)
+        if self.limit in sizes:
+            yield self.at
+        if self.beyond is not None and (
+            self.limit + self.step in sizes
+            if self.step is not None
+            else any((size > self.limit) == (STEPS[self.rule] > 0) for size in sizes - {self.limit})
+        ):
+            yield self.beyond
 
 
 class Choice(NamedTuple):
@@ -67,9 +71,10 @@ class Choice(NamedTuple):
     names: Mapping[str, str]  # by the JSON of the value
     beyond: str
 
-    def met(self, value: Any) -> str:
-        """The item that a value is."""
-        return self.beyond if isinstance(value, (dict, list)) else self.names.get(json.dumps(value), self.beyond)
+    def met(self, values: Iterable[Any]) -> Iterator[str]:
+        """The items that some values are."""
+        for _, value in {(type(value), value if isinstance(value, Hashable) else None) for value in values}:
+            yield self.names.get(json.dumps(value), self.beyond)
 
 
 class Spot(NamedTuple):
@@ -82,10 +87,6 @@ class Spot(NamedTuple):
     patterns: tuple[tuple[re.Pattern[str], Spot], ...]
     items: Spot | None
     unbuilt: tuple[str, ...]
-
-    def member(self, name: str) -> Spot | None:
-        """What stands at a key."""
-        return self.members.get(name) or next((spot for key, spot in self.patterns if key.search(name)), None)
 
 
 # ------------------------------------------------------------------------------------------------------ the items
@@ -124,6 +125,21 @@ def optional(route: str) -> Mapping[str, tuple[str, ...]]:
     shape = contract.shape(f"routes/{route}.json#/properties/response")
     required = {name for names in stated(shape, "required") for name in names}
     return {name: _unbuilt(contract.member(shape, name)) for name in contract.names(shape) if name not in required}
+
+
+@cache
+def nested(route: str) -> frozenset[str]:
+    """The keys that stand in an answer of a route below those of the answer itself."""
+    shape = contract.shape(f"routes/{route}.json#/properties/response")
+    return frozenset(name for each in contract.names(shape) for name in _names(contract.member(shape, each)))
+
+
+def _names(shape: Shape) -> Iterator[str]:
+    for name in contract.names(shape):
+        yield name
+        yield from _names(contract.member(shape, name))
+    if stated(shape, "items"):
+        yield from _names(contract.member(shape, 0))
 
 
 def _schema(route: str) -> Mapping[str, Any]:
@@ -243,13 +259,13 @@ def _count(number: int, unit: str) -> str:
     return f"{number} {unit}{'s' * (number != 1)}"
 
 
-def _size(rule: str, value: Any) -> Any:
-    """What a rule is about of a value; None for one that it is not about."""
+def _sizes(rule: str, values: Iterable[Any]) -> set[Any]:
+    """What a rule is about of some values, those left out that it is not about."""
     if rule.endswith("Length"):
-        return len(value) if isinstance(value, str) else None
+        return {len(value) for value in values if isinstance(value, str)}
     if rule.endswith("Items"):
-        return len(value) if isinstance(value, list) else None
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        return {len(value) for value in values if isinstance(value, list)}
+    return {value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)}
 
 
 def _unbuilt(shape: Shape) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_reinfer import contract
-from pytest_reinfer.coverage.items import API, OK, PARTS, everywhere, items, optional, spot, statuses
+from pytest_reinfer.coverage.items import API, OK, PARTS, everywhere, items, nested, optional, spot, statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_reinfer.coverage.items import Key, Spot
     from pytest_reinfer.wire import Exchange, Request
@@ -19,8 +19,14 @@ NAMED: Final = re.compile(r"fail\((?:'(?P<name>\w+)'|(?P<status>\d+))")  # as a 
 REFUSED: Final = "schema_violation"
 
 
-def met(request: Request, exchange: Exchange, fault: str | None, *, read: bool = True) -> Iterator[Key]:
-    """What an exchange meets; `read` is whether to look into the answer, which for large ones takes its time.
+def _always(_: Key) -> bool:
+    return True
+
+
+def met(
+    request: Request, exchange: Exchange, fault: str | None, wanted: Callable[[Key], bool] = _always
+) -> Iterator[Key]:
+    """What an exchange meets; of what it takes long to look for only what is `wanted`.
 
     Fields, and values that are allowed, count where the request was answered with 200; values beyond a limit where it
     was refused for that; errors where the tenant refused so, or a fault did in its place.
@@ -37,10 +43,18 @@ def met(request: Request, exchange: Exchange, fault: str | None, *, read: bool =
         yield route, "statuses", str(status)
     if status == OK or (refusal == REFUSED and fault is None):
         yield from _asked(request, route, refused=status != OK)
-    if status == OK and fault is None and read and optional(route):
-        answered = json.loads(response.body)
-        for name in optional(route):
-            yield route, "answers", f"{'with' if name in answered else 'without'} {name}"
+    if status == OK and fault is None:
+        yield from _answered(route, response.body, wanted)
+
+
+def _answered(route: str, body: bytes, wanted: Callable[[Key], bool]) -> Iterator[Key]:
+    """What an answer has of what it may have. It is read where that is not plain, and wanted: pages are long."""
+    for name in optional(route):
+        there, missing = ((route, "answers", f"{which} {name}") for which in ("with", "without"))
+        if f'"{name}":'.encode() not in body:
+            yield missing
+        elif wanted(there) or (name in nested(route) and wanted(missing)):
+            yield there if name in json.loads(body) else missing
 
 
 def _errors(route: str | None, status: int, refusal: str | None, fault: str | None) -> Iterator[str]:
@@ -63,7 +77,7 @@ def _asked(request: Request, route: str, *, refused: bool) -> Iterator[Key]:
     for part in PARTS:
         place = spot(route, part)
         if place is not None:
-            _walk(place, _value(request, route, part), found, refused=refused)
+            _walk(place, [_value(request, route, part)], found, refused=refused)
     yield from ((route, group, name) for group, name in found)
 
 
@@ -79,19 +93,30 @@ def _value(request: Request, route: str, part: str) -> Any:
         return None
 
 
-def _walk(place: Spot, value: Any, found: set[tuple[str, str]], *, refused: bool) -> None:
-    """Put what a value meets, and what stands in it, with the rest that was found."""
+def _walk(place: Spot, values: list[Any], found: set[tuple[str, str]], *, refused: bool) -> None:
+    """Put what the values at a place meet, and what stands in them, with the rest that was found.
+
+    All values of a place at once: a batch has thousands, and few places.
+    """
     if place.field and not refused:
         found.add(("fields", place.name))
     for end in place.ends:
-        name = end.met(value)
-        if name is not None and (name == end.beyond) == refused:
-            found.add(("values", name))
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            below = place.member(key)
-            if below is not None:
-                _walk(below, inner, found, refused=refused)
-    elif isinstance(value, list) and place.items is not None:
-        for each in value:
-            _walk(place.items, each, found, refused=refused)
+        found.update(("values", name) for name in end.met(values) if (name == end.beyond) == refused)
+    objects = [value for value in values if isinstance(value, dict)] if place.members or place.patterns else []
+    for name, below in place.members.items():
+        inner = [value[name] for value in objects if name in value]
+        if inner:
+            _walk(below, inner, found, refused=refused)
+    for pattern, below in place.patterns:
+        inner = [
+            value
+            for each in objects
+            for name, value in each.items()
+            if name not in place.members and pattern.search(name)
+        ]
+        if inner:
+            _walk(below, inner, found, refused=refused)
+    if place.items is not None:
+        inner = [item for value in values if isinstance(value, list) for item in value]
+        if inner:
+            _walk(place.items, inner, found, refused=refused)

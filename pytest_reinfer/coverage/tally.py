@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pytest_reinfer.coverage.items import API, optional
+from pytest_reinfer.coverage.items import API
 from pytest_reinfer.coverage.meeting import met
 
 if TYPE_CHECKING:
@@ -28,16 +28,11 @@ class Tally:
     def add(self, request: Request, exchange: Exchange, fault: str | None) -> None:
         """Remember an exchange."""
         test, route = self.test, exchange.route
-        found = list(met(request, exchange, fault, read=route is None or not self._has_answers(route, test)))
+        found = list(met(request, exchange, fault, lambda key: not _before(self.met.get(key), test)))
         with self._lock:
             self.asked[route or API] = self.asked.get(route or API, 0) + 1
             for key in found:
                 self._put(key, test)
-
-    def _has_answers(self, route: str, test: str) -> bool:
-        """Whether all is known of the answers of a route, so that no other need be read."""
-        keys = ((route, "answers", f"{which} {name}") for name in optional(route) for which in ("with", "without"))
-        return all(_before(self.met.get(key), test) for key in keys)
 
     def _put(self, key: Key, test: str) -> None:
         if not _before(self.met.get(key), test):
