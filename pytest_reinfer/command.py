@@ -8,12 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest_reinfer
-from pytest_reinfer.commands import serve
+from pytest_reinfer.commands import evidence, serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: Final = (serve,)
+COMMANDS: Final = (evidence, serve)
 FAILED, MISUSED = 1, 2  # exit codes
 
 

@@ -15,7 +15,7 @@ from pytest_reinfer import contract
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from pytest_reinfer.contract import Shape
+    from pytest_reinfer.contract import Part, Shape
     from pytest_reinfer.wire import JSON
 
 API: Final = "api.json"
@@ -29,7 +29,7 @@ ENTRIES: Final = (  # the tables of the API, and what one entry of each is
 )
 CONSTRAINTS: Final = (
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
-    *("minimum", "maximum", "required", "additionalProperties", "default", "readOnly"),
+    *("minimum", "maximum", "required", "additionalProperties", "default", "readOnly", "deprecated"),
 )
 
 
@@ -87,15 +87,6 @@ def about(*names: str) -> Sequence[Rule]:
             raise ValueError(f"Nothing is called {name!r}. The nearest routes and objects: {', '.join(near)}.")
         wanted |= found
     return [rule for rule in rules() if not names or rule.about in wanted]
-
-
-def rank(kind: str) -> int:
-    """The rank of a kind of evidence, the best being 0; ValueError, naming those that there are, for another one."""
-    __tracebackhide__ = True
-    kinds = contract.convention("x-evidence-kinds")
-    if kind not in kinds:
-        raise ValueError(f"{kind!r} is no kind of evidence. There are, the best first: {', '.join(kinds)}.")
-    return contract.rank(kind)
 
 
 # ------------------------------------------------------------------------------------------------ the catalogue
@@ -177,36 +168,52 @@ def _below(title: str, name: str, place: str, shape: Shape) -> Iterator[Rule]:
         for keyword in CONSTRAINTS:
             if keyword in part.schema and (keyword, part.schema[keyword]) not in told:
                 told.append((keyword, part.schema[keyword]))
-                yield stated(title, place, keyword, part.schema[keyword], _evidence(part, keyword))
-    for step, label in _steps(here):
-        member = contract.member(here, step)
-        place_of = f"{place}{label}"
-        other = next((part.file for part in member if part.file not in (name, COMMON)), "")
-        yield stated(title, place_of, "field", other.rpartition("/")[2].removesuffix(".json"), presence(member))
-        yield from _below(title, name, place_of, member)
+                yield constraint(title, place, part, keyword)
+    for label, member in members(here):
+        others = [part.file for part in member if part.file not in (name, COMMON)]
+        held = others[0].rpartition("/")[2].removesuffix(".json") if others else ""
+        yield stated(title, place + label, "field", held, presence(member))
+        yield from _below(title, name, place + label, member)
 
 
-def _evidence(part: contract.Part, keyword: str) -> str:
-    """What speaks for a keyword: what stands beside it, or else the nearest that holds for all."""
-    beside: str = part.schema.get("x-evidence", {}).get(keyword, "")
-    return beside or part.evidence[0]
+def constraint(title: str, place: str, part: Part, keyword: str) -> Rule:
+    """What a node of a schema says beside a keyword."""
+    return stated(title, place, keyword, part.schema[keyword], part.why(keyword))
+
+
+def members(shape: Shape) -> Iterator[tuple[str, Shape]]:
+    """The members of a shape, each with what a path has for it; keys of one pattern are one member."""
+    for name in contract.names(shape):
+        yield f".{name}", contract.member(shape, name)
+    for pattern in dict.fromkeys(_patterns(shape)):
+        yield _label(pattern), contract.member(shape, pattern.removeprefix("^"))
+    if any("items" in part.schema for part in shape):
+        yield "[*]", contract.member(shape, 0)
+
+
+def label(shape: Shape, key: str) -> str:
+    """What a path has for a key of an object."""
+    if key in contract.names(shape):
+        return f".{key}"
+    return next((_label(each) for each in _patterns(shape) if re.search(each, key)), f".{key}")
+
+
+def _patterns(shape: Shape) -> Iterator[str]:
+    return chain.from_iterable(part.schema.get("patternProperties", ()) for part in shape)
+
+
+def _label(pattern: str) -> str:
+    """What a path has for keys that start alike, which is all that the patterns of the schemas say."""
+    return f".{pattern.removeprefix('^')}*"
 
 
 def presence(member: Shape) -> str:
     """What speaks for it that a member is there at all: for the key, and not for all that the key may hold."""
-    beside = member[0].schema.get("x-evidence", {})
-    said = (beside[name] for name in ("field", "*", "type") if name in beside)
-    return next(chain(said, *(part.evidence for part in member)))
-
-
-def _steps(shape: Shape) -> Iterator[tuple[str | int, str]]:
-    """The steps to the members of a shape, each with what a JSON path has for it; a pattern of keys stands as such."""
-    named = set(chain.from_iterable(part.schema.get("properties", ()) for part in shape))
-    for step in contract.names(shape):
-        patterns = chain.from_iterable(part.schema.get("patternProperties", ()) for part in shape)
-        yield step, f".{step}" if step in named else f"[/{next(each for each in patterns if re.search(each, step))}/]"
-    if any("items" in part.schema for part in shape):
-        yield 0, "[*]"
+    beside = [part.schema.get("x-evidence", {}) for part in member]
+    own = (beside[0][name] for name in ("field", "*", "type") if name in beside[0])
+    around = chain.from_iterable(part.evidence for part in member)
+    below = chain.from_iterable(said.values() for said in beside)
+    return str(next(chain(own, around, below)))
 
 
 # --------------------------------------------------------------------------------------------------- answers
@@ -222,11 +229,12 @@ class Trimmed(NamedTuple):
 def trimmed(route: str, answer: JSON, kind: str) -> Trimmed:
     """The answer of a route (the body of a success) without the keys that are known on lesser evidence than `kind`.
 
-    Where the route itself is known on no more, its answer keeps what is known as well as the route is. Raises ValueError
-    for what is no kind of evidence.
+    Where the route itself is known on no more, its answer keeps what is known as well as the route is. Raises
+    ValueError for what is no kind of evidence.
     """
-    worst = max(rank(kind), rank(contract.kind(_document(route)["x-evidence"]["x-route"])))
-    shapes: dict[str, Shape] = {}
+    worst = max(contract.rank(kind), contract.rank(contract.kind(_document(route)["x-evidence"]["x-route"])))
+    shapes: dict[str, Shape] = {}  # by place
+    labels: dict[tuple[str, str], str] = {}  # by place and key
     left_out: dict[str, Rule] = {}
 
     def kept(place: str, shape: Shape, value: Any) -> Any:
@@ -239,7 +247,7 @@ def trimmed(route: str, answer: JSON, kind: str) -> Trimmed:
             return value
         members = {}
         for key, inner in value.items():
-            here = f"{place}.{key}"
+            here = labels.get((place, key)) or labels.setdefault((place, key), place + label(shape, key))
             if here not in shapes:
                 shapes[here] = contract.member(shape, key)
                 known = _known(shape, shapes[here], key)
@@ -259,7 +267,7 @@ def _known(shape: Shape, member: Shape, key: str) -> str:
         return presence(member)
     for part in shape:
         if key in part.schema.get("required", ()):
-            return _evidence(part, "required")
+            return part.why("required")
     if any("properties" in part.schema for part in shape):
-        return f"{contract.convention('x-evidence-kinds')[-1]}: no schema speaks of it"
+        return f"{[*contract.convention('x-evidence-kinds')][-1]}: no schema speaks of it"
     return shape[0].evidence[0]  # data, under names of its own
