@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 MARKER = (
     "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536, "
-    "tls=False): how the fixtures `reinfer` and `reinfer_server` make their tenant. url: where it answers, without a "
-    "server; tls: whether `reinfer_server` speaks https; seed: what ids and generated content follow "
-    "from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
-    "unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake does not build; "
-    "log_bodies: bytes of a request's body that are kept in `reinfer.requests`."
+    "tls=False, min_evidence=None): how the fixtures `reinfer` and `reinfer_server` make their tenant. url: where it "
+    "answers, without a server; tls: whether `reinfer_server` speaks https; seed: what ids and generated content "
+    "follow from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, unbuilt_routes: "
+    "'allow' lets a test ask for routes that the API does not have or that the fake does not build; log_bodies: bytes "
+    "of a request's body that are kept in `reinfer.requests`; min_evidence: the least kind of evidence, such as "
+    "'documented', of rules of the API that the test may rely on."
 )
 FAIL = (
     "reinfer_fail(what, *, times=1, nth=None, route=None, ...): requests to the tenant of the fixture `reinfer` fail, "
@@ -98,6 +99,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("reinfer_seed", "seed of the fixture `reinfer`", default="0")
     parser.addini("reinfer_url", "where the tenant of the fixture `reinfer` answers", default="")
     parser.addini("reinfer_sleep", "'clock' leads what tests sleep to their tenant's clock", default="real")
+    parser.addini("reinfer_min_evidence", "the least evidence of rules that tests may rely on", default="")
     parser.addini("reinfer_sweep_max", "the most runs of a test marked reinfer_sweep", default="1000")
     parser.addini("reinfer_allow_hosts", "hosts of real tenants that tests may reach", type="linelist", default=[])
 
@@ -166,6 +168,7 @@ class Session:
             "url": config.getini("reinfer_url") or None,
             "sleep": config.getini("reinfer_sleep"),
             "tls": False,
+            "min_evidence": config.getini("reinfer_min_evidence") or None,
         }
         self._allowed = tuple(config.getini("reinfer_allow_hosts"))
         self._guarded: set[str] = set()  # hosts of tenants beside the service's own
@@ -307,11 +310,15 @@ class Session:
             result = yield
         except BaseException as failure:
             faults = [] if self._tenant is None else [repr(each) for each in self._tenant.faults]
+            left_out = () if self._tenant is None else self._tenant.left_out
             error = self._unexpected()
             if error is not None and str(error) not in str(failure):
                 item.add_report_section("call", "reinfer", str(error))
             elif faults:
                 item.add_report_section("call", "reinfer faults", "\n".join(faults))
+            if left_out:
+                told = "\n".join(f"{rule.about} {rule.place}  [{rule.kind}: {rule.source}]" for rule in left_out)
+                item.add_report_section("call", "reinfer: left out of answers, by min_evidence", told)
             raise
         error = self._unexpected()
         if error is None:
