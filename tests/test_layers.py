@@ -57,6 +57,7 @@ LAYERS = [
     [""],
     ["reruns"],
     ["options"],
+    ["options.exchanges"],
     ["plugin"],
     ["commands"],
     ["commands.evidence", "commands.serve"],
