@@ -17,7 +17,9 @@ def nodes(node: Any) -> list[Any]:
     """Every schema within a schema."""
     if not isinstance(node, dict):
         return []
-    inner = [each for keyword in ("$defs", "properties", "patternProperties") for each in node.get(keyword, {}).values()]
+    inner = [
+        each for keyword in ("$defs", "properties", "patternProperties") for each in node.get(keyword, {}).values()
+    ]
     return [node, *(found for each in [*inner, node.get("items")] for found in nodes(each))]
 
 
@@ -115,7 +117,7 @@ def test_a_rule_applies_where_its_field_was_sent_or_its_refusal_met() -> None:
 
 # --------------------------------------------------------------------------------------------------- answers
 
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "dataset": {
         **contract.documents()["objects/dataset.json"]["examples"][0],
         "limited_access": False,
@@ -166,5 +168,7 @@ def test_data_under_names_of_its_own_stays() -> None:
 
 
 def test_a_wrong_kind_is_refused_with_the_kinds_there_are() -> None:
-    with pytest.raises(ValueError, match=r"'docs' is no kind of evidence.*documented, swagger, sample, client, assumed"):
+    with pytest.raises(
+        ValueError, match=r"'docs' is no kind of evidence.*documented, swagger, sample, client, assumed"
+    ):
         evidence.trimmed("get_dataset", {}, "docs")

@@ -11,7 +11,7 @@ import pytest
 import pytest_reinfer.strategies  # noqa: F401 -- once for all examples: each run in-process forgets what it imports
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 UNTIMED = """
 import hypothesis
 
