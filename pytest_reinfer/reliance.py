@@ -168,6 +168,8 @@ def _read(request: Request, title: str) -> Iterator[tuple[str, Any]]:
 
 def _stood_at(title: str, place: str, shape: Shape, value: Any, sent: dict[str, Shape]) -> Iterator[Rule]:
     """The limits that a value, and what it holds, stands at, and its fields; `sent` gets these, by their places."""
+    if not shape:  # data, of which no rule speaks
+        return
     usual = [part.schema["default"] for part in shape if "default" in part.schema]
     for part in shape:
         for keyword, limit in part.schema.items():
