@@ -693,7 +693,8 @@ class FakeTenant:
     @property
     def left_out(self) -> Sequence[Rule]:
         """The fields that answers came without, for being known on less than `min_evidence`."""
-        return () if self._reliance is None else self._reliance.left_out
+        with self._lock:
+            return () if self._reliance is None else self._reliance.left_out
 
     @property
     def permissions_used(self) -> tuple[str, ...]:

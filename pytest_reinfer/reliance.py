@@ -68,12 +68,13 @@ class Reliance:
     def met(self, number: int, request: Request, exchange: Exchange, fault: str | None) -> Exchange:
         """Remember what a request relied on; the exchange, with an answer without what is known on lesser evidence."""
         lesser = (rule for rule in used(request, exchange, fault) if contract.rank(rule.kind) > self._worst)
-        for name, rule in {f"{rule.about} {rule}": rule for rule in lesser}.items():
+        for name, rule in {f"{rule.about} {rule}": rule for rule in lesser}.items():  # each once for a request
             if name in self._used:
                 _, use = self._used[name]
                 self._used[name] = rule, use._replace(times=use.times + 1)
             elif len(self._used) < MOST:
-                self._used[name] = rule, _Use(f"request {number}: {request.method} {unquote(request.path)}", 1)
+                told = f"request {number}: {request.method} {unquote(request.path)}"
+                self._used[name] = rule, _Use(told[:LONGEST], 1)
         return self._trimmed(exchange)
 
     def take(self) -> LesserEvidence | None:
@@ -103,7 +104,7 @@ class Reliance:
         if exchange.route is None or exchange.refusal is not None or response.status != OK:
             return exchange
         try:
-            answer = json.loads(response.body)
+            answer = json.loads(response.body.decode())
         except ValueError:  # a fault has spoilt it
             return exchange
         if not isinstance(answer, dict):
@@ -150,7 +151,8 @@ def _answered(request: Request, exchange: Exchange) -> Iterator[Rule]:
     if exchange.refusal == "schema_violation":
         for breach in contract.breaches(request):
             title = exchange.route or "api"
-            yield evidence.stated(title, breach.path, breach.rule, breach.expected, breach.evidence)
+            place = breach.path[:LONGEST]  # which may hold a key that was sent
+            yield evidence.stated(title, place, breach.rule, breach.expected, breach.evidence)
     came = {name.lower() for name in exchange.response.headers}
     for name in contract.convention("x-headers"):
         if name != "content_type" and contract.header(name).name.lower() in came:
@@ -168,6 +170,8 @@ def _read(request: Request, title: str) -> Iterator[tuple[str, Any]]:
 
 def _stood_at(title: str, place: str, shape: Shape, value: Any, sent: dict[str, Shape]) -> Iterator[Rule]:
     """The limits that a value, and what it holds, stands at, and its fields; `sent` gets these, by their places."""
+    if not shape:  # data, of which no rule speaks
+        return
     usual = [part.schema["default"] for part in shape if "default" in part.schema]
     for part in shape:
         for keyword, limit in part.schema.items():

@@ -82,4 +82,4 @@ def by_name(rules: Iterable[Rule]) -> Iterator[tuple[str, list[Rule]]]:
 
 def _counted(rules: Sequence[Rule]) -> str:
     told = ", ".join(f"{count} {kind}" for kind, count in counts(rules).items() if count)
-    return f"{len(rules)} rules: {told}" if rules else "No rules."
+    return f"{len(rules)} rule{'s' * (len(rules) != 1)}: {told}" if rules else "No rules."

@@ -117,7 +117,7 @@ def test_a_rule_applies_where_its_field_was_sent_or_its_refusal_met() -> None:
 
 # --------------------------------------------------------------------------------------------------- answers
 
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "dataset": {
         **contract.documents()["objects/dataset.json"]["examples"][0],
         "limited_access": False,
