@@ -20,7 +20,7 @@ from pytest_reinfer.coverage.page import page
 from pytest_reinfer.coverage.tally import Tally
 from pytest_reinfer.refusal import RouteNotBuilt
 from pytest_reinfer.violations import Violation, violations
-from pytest_reinfer.wire import Exchange, Request
+from pytest_reinfer.wire import Exchange, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -378,6 +378,20 @@ def test_a_field_counts_where_the_request_is_answered(tally: Tally) -> None:
     assert met(tally, EXPORT, "fields") == {"path.project", "path.dataset_name", "body.limit"}
 
 
+def test_a_value_beyond_a_limit_does_not_count_where_it_is_refused_for_something_else(tally: Tally) -> None:
+    tenant = arranged()
+    tenant.fail(503)
+    export(tenant, limit=257)
+    tenant.fail("schema_violation", message="not for this")
+    export(tenant, limit=257)
+    tenant.rotate_token()
+    with tenant.fail(404):
+        export(tenant, limit=257)
+    path = contract.routes()[EXPORT].path.format(project="acme", dataset_name="support")
+    tenant.answer(Request("POST", path, "", {}, b'{"limit":257}'))
+    assert met(tally, EXPORT, "values") == set()
+
+
 def test_fields_count_at_every_depth_whatever_the_keys_that_a_pattern_allows(tally: Tally) -> None:
     said = {
         "id": "1",
@@ -389,6 +403,22 @@ def test_fields_count_at_every_depth_whatever_the_keys_that_a_pattern_allows(tal
     below = {name.removeprefix("body.comments[].") for name in met(tally, "sync_comments", "fields")}
     assert below >= {"messages", "messages[].body.text", "messages[].from", "user_properties.number:*"}
     assert not below & {"messages[].to", "user_properties.string:*"}
+
+
+def test_a_path_that_is_refused_counts_whatever_the_body(tally: Tally) -> None:
+    tenant = arranged()
+    headers = {"authorization": tenant.headers["Authorization"], "content-type": "application/json"}
+    route = contract.routes()["update_bucket"]
+    path = route.path.format(bucket_id="0" * 17)
+    assert tenant.answer(Request(route.method, path, "", headers, b"[" * 100_000)).status == 400
+    assert met(tally, "update_bucket", "values") == {"path.bucket_id of 17 characters, refused"}
+
+
+def test_a_key_of_the_same_name_deep_in_an_answer_is_another_one(tally: Tally) -> None:
+    request = Request("POST", contract.routes()[EXPORT].path.format(project="a", dataset_name="b"), "", {}, b"{}")
+    body = b'{"comments":[{"continuation":"a"}],"status":"ok"}'
+    tally.add(request, Exchange(Response(200, {}, body), EXPORT, None, None), None)
+    assert met(tally, EXPORT, "answers") == {"without continuation"}
 
 
 def test_an_answer_counts_with_and_without_what_it_may_have(tally: Tally) -> None:
