@@ -408,10 +408,10 @@ def test_fields_count_at_every_depth_whatever_the_keys_that_a_pattern_allows(tal
 def test_a_path_that_is_refused_counts_whatever_the_body(tally: Tally) -> None:
     tenant = arranged()
     headers = {"authorization": tenant.headers["Authorization"], "content-type": "application/json"}
-    route = contract.routes()["update_bucket"]
-    path = route.path.format(bucket_id="0" * 17)
+    route = contract.routes()["send_welcome_email"]
+    path = route.path.format(user_id="0" * 17)
     assert tenant.answer(Request(route.method, path, "", headers, b"[" * 100_000)).status == 400
-    assert met(tally, "update_bucket", "values") == {"path.bucket_id of 17 characters, refused"}
+    assert met(tally, "send_welcome_email", "values") == {"path.user_id of 17 characters, refused"}
 
 
 def test_a_key_of_the_same_name_deep_in_an_answer_is_another_one(tally: Tally) -> None:
