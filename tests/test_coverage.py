@@ -15,7 +15,7 @@ from test_violations import full
 
 from pytest_reinfer import FakeTenant, contract, faults
 from pytest_reinfer.coverage import report, table
-from pytest_reinfer.coverage.items import API, GROUPS, STEPS, built, everywhere, items
+from pytest_reinfer.coverage.items import API, GROUPS, STEPS, Choice, built, everywhere, items
 from pytest_reinfer.coverage.page import page
 from pytest_reinfer.coverage.tally import Tally
 from pytest_reinfer.refusal import RouteNotBuilt
@@ -322,6 +322,14 @@ def test_what_is_counted_is_what_the_schemas_state() -> None:
     ]
     assert items_of(EXPORT, "answers") == ["with continuation", "without continuation"]
     assert everywhere() == ("unauthorized", "rate_limited", "unknown_route", "wrong_method")
+
+
+def test_a_list_is_never_one_of_the_values_that_there_are() -> None:
+    choice = Choice({"null": "none", "1": "one", "true": "yes"}, "other")
+    given: list[tuple[list[Any], set[str]]] = [([None], {"none"}), ([[]], {"other"}), ([{}], {"other"})]
+    given += [([1, True], {"one", "yes"}), ([1.0], {"other"}), (["1", 2], {"other"})]
+    for values, names in given:
+        assert set(choice.met(values)) == names
 
 
 def test_every_item_says_how_it_is_met_and_has_a_name_of_its_own() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,7 +11,7 @@ from pytest_reinfer import contract, faults
 from pytest_reinfer.contract.shapes import stated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_reinfer.contract import Shape
 
@@ -52,7 +51,7 @@ class Limit(NamedTuple):
     limit: Any
     step: int | None  # None for numbers that need not be whole, of which there is no first beyond
 
-    def met(self, values: Iterable[Any]) -> Iterator[str]:
+    def met(self, values: Sequence[Any]) -> Iterator[str]:
         """The items that some values are."""
         sizes = _sizes(self.rule, values)
         if self.limit in sizes:
@@ -71,10 +70,13 @@ class Choice(NamedTuple):
     names: Mapping[str, str]  # by the JSON of the value
     beyond: str
 
-    def met(self, values: Iterable[Any]) -> Iterator[str]:
+    def met(self, values: Sequence[Any]) -> Iterator[str]:
         """The items that some values are."""
-        for _, value in {(type(value), value if isinstance(value, Hashable) else None) for value in values}:
+        nested = [value for value in values if isinstance(value, (dict, list))]  # which are never among them
+        for _, value in {(type(value), value) for value in values if not isinstance(value, (dict, list))}:
             yield self.names.get(json.dumps(value), self.beyond)
+        if nested:
+            yield self.beyond
 
 
 class Spot(NamedTuple):
@@ -259,7 +261,7 @@ def _count(number: int, unit: str) -> str:
     return f"{number} {unit}{'s' * (number != 1)}"
 
 
-def _sizes(rule: str, values: Iterable[Any]) -> set[Any]:
+def _sizes(rule: str, values: Sequence[Any]) -> set[Any]:
     """What a rule is about of some values, those left out that it is not about."""
     if rule.endswith("Length"):
         return {len(value) for value in values if isinstance(value, str)}
