@@ -1,0 +1,75 @@
+"""Schemas in one piece, for other languages: what a schema refers to stands in its own `$defs`."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin
+
+from pytest_reinfer import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_reinfer.wire import JSON
+
+MAPS: Final = ("$defs", "properties", "patternProperties")  # schemas by name
+SINGLE: Final = ("items", "additionalProperties")  # a schema, or true or false
+
+
+def names() -> Mapping[str, str]:
+    """The file of each schema by the name that it bears."""
+    return {PurePosixPath(file).stem: file for file in contract.documents()}
+
+
+def bundled(name: str) -> JSON:
+    """The schema of that name, referring to nothing outside itself. Raises ValueError where there is none."""
+    if name not in names():
+        raise ValueError(f"there is no schema {name!r}; there are: {', '.join(sorted(names()))}")
+    file = names()[name]
+    parts: JSON = {}
+
+    def where(target: str, pointer: str) -> str:
+        if target == file:
+            return f"#{pointer}"
+        key, rest = part(target, pointer)
+        if key not in parts:
+            parts[key] = {}  # it may refer to itself
+            parts[key] = moved(target, source(target, key), where)
+        return f"#/$defs/{key}{rest}"
+
+    schema = contract.documents()[file]
+    own = moved(file, schema, where)
+    if parts.keys() & own.get("$defs", {}).keys():
+        raise NotImplementedError(f"{file}: a part of it bears the name of one that it refers to")
+    defs = {"$defs": dict(sorted({**own.pop("$defs", {}), **parts}.items()))} if parts or "$defs" in own else {}
+    return {"$schema": schema["$schema"], **own, **defs}
+
+
+def part(target: str, pointer: str) -> tuple[str, str]:
+    """The name under which what a reference leads to stands among others, and the pointer that goes on from there."""
+    inside = pointer.split("/")
+    if inside[1:2] == ["$defs"]:
+        return inside[2], "".join(f"/{step}" for step in inside[3:])
+    return PurePosixPath(target).stem, pointer
+
+
+def source(target: str, key: str) -> JSON:
+    """What stands in the file `target` under the name that `part` gives to it."""
+    document = contract.documents()[target]
+    return document if PurePosixPath(target).stem == key else document["$defs"][key]  # type: ignore[no-any-return] # theirs
+
+
+def moved(file: str, schema: Any, where: Callable[[str, str], str]) -> Any:
+    """A copy of a schema of `file` whose references lead where `where` says, which is given a file and a pointer."""
+    if not isinstance(schema, dict):
+        return schema
+    copy = {key: value for key, value in schema.items() if key != "$schema"}
+    for key in copy.keys() & {*MAPS}:
+        copy[key] = {name: moved(file, inner, where) for name, inner in schema[key].items()}
+    for key in copy.keys() & {*SINGLE}:
+        copy[key] = moved(file, schema[key], where)
+    if "$ref" in copy:
+        target, _, pointer = urljoin(contract.BASE + file, schema["$ref"]).removeprefix(contract.BASE).partition("#")
+        copy["$ref"] = where(target, pointer)
+    return copy
