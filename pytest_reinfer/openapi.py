@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 VERSION: Final = "3.1.0"
 SCHEME: Final = "token"  # what the way to authenticate is called in the document
 SAMPLE: Final = "sample"  # what the one example of a part of a route is called
+DEPTH: Final = 5  # of the labels in the groups of a dataset: links lead no deeper
 # Where a header comes: with every answer, or with that one refusal.
 HEADERS: Final = {"server_timing": None, "allow": "wrong_method", "retry_after": "rate_limited"}
 
@@ -187,7 +188,10 @@ def _content(schema: JSON, section: str) -> JSON:
 
 def _responses(route: Route, schema: JSON, routes: list[Route]) -> Iterator[tuple[str, JSON]]:
     """The answers of a route by their status: the good one, its refusals, and what is not built of it."""
-    links = {name: link for name, link in _links(route, routes) if name != route.name}
+    links: JSON = {}
+    for name, link in _links(route, routes):
+        if name != route.name:
+            links.setdefault(name, link)  # what stands nearer is surer
     yield (
         "200",
         {
@@ -234,21 +238,36 @@ def _headers(refusals: list[str] | tuple[()]) -> JSON:
 
 
 def _links(route: Route, routes: list[Route]) -> Iterator[tuple[str, JSON]]:
-    """What can be asked next with what a route answers: the ids and names in it, and the path that it was asked by."""
+    """What can be asked next with what a route answers or was sent: the ids and names in it, and those of its path."""
     schema = _schema(route)
+    file, parts = _file(schema), schema["properties"]
     asked = {name: f"$request.{place}.{name}" for place, name in _required(route)}
-    for kind, pointer, members in _things(_file(schema), schema["properties"]["response"]):
-        own = {name if name.endswith("_id") else f"{kind}_{name}": name for name in members}
-        own |= {f"{kind}_id": "id"} if "id" in members else {}
-        own |= {kind: "name"} if "name" in members else {}
-        given = {name: f"$response.body#{pointer}/{member}" for name, member in own.items()}
-        beside = {"project": f"$response.body#{pointer}/owner"} if "owner" in members else {}
+    told = [(f"$response.body#{where}", *rest) for where, *rest in _things(file, parts["response"])]
+    sent = [(f"$request.body#{where}", *rest) for where, *rest in _things(file, parts.get("body", {}))]
+    above: dict[str, dict[str, str]] = {}
+    for where, kind, members in [*told, *sent]:
+        given = {member: f"{where}/{member}" for member in members if member.endswith("_id")}
+        given |= {f"{kind}_{member}": f"{where}/{member}" for member in members if not member.endswith("_id")}
+        given |= {kind: f"{where}/name"} if "name" in members else {}
+        beside = {"project": f"{where}/owner"} if "owner" in members else {}
+        for outer, names in above.items():
+            beside |= names if where.startswith(f"{outer}/") else {}
         known = asked | beside | given
+        above[where] = beside | given
         for other in routes:
-            needed = [name for _, name in _required(other)]
-            makes = other.method == "PUT" and f"{kind}_exists" in _schema(other)["x-errors"]  # what is there already
-            if given.keys() & {*needed} and {*needed} <= known.keys() and not makes:
-                yield other.name, {"operationId": other.name, "parameters": {name: known[name] for name in needed}}
+            needed, new = [name for _, name in _required(other)], _made(other)
+            if given.keys() & {*needed} and {*needed} - new <= known.keys() and not new & given.keys():
+                linked = {name: known[name] for name in needed if name not in new}
+                yield other.name, {"operationId": other.name, "parameters": linked}
+
+
+def _made(route: Route) -> set[str]:
+    """The parameter of a route that names what it makes, and that has to be new."""
+    if route.method != "PUT":
+        return set()
+    kinds = (name.removesuffix("_exists") for name in _schema(route)["x-errors"] if name.endswith("_exists"))
+    names = {name for _, name in _required(route)}
+    return {name for kind in kinds for name in (f"{kind}_name", kind) if name in names}
 
 
 def _required(route: Route) -> list[tuple[str, str]]:
@@ -258,18 +277,18 @@ def _required(route: Route) -> list[tuple[str, str]]:
 
 
 def _things(file: str, schema: Any, pointer: str = "", kind: str = "") -> Iterator[tuple[str, str, list[str]]]:
-    """The objects of an answer that are sure to be there: what each is called, where it stands, and its keys."""
+    """The objects of a body: where each stands, what it is called, and the keys that it is sure to have."""
     if "$ref" in schema:
         place, target = contract.target(urljoin(contract.BASE + file, schema["$ref"]).removeprefix(contract.BASE))
         yield from _things(place.partition("#")[0], target, pointer, kind)
         return
     members = schema.get("properties", {})
     if kind and members:
-        yield kind, pointer, [name for name in members if name in schema.get("required", ())]
-    if pointer.count("/") < 3:  # noqa: PLR2004 -- no deeper than the comments of a page
+        yield pointer, kind, [name for name in members if name in schema.get("required", ())]
+    if pointer.count("/") < DEPTH:
         for name, inner in members.items():
             items = inner.get("items")
             if isinstance(items, dict):
-                yield from _things(file, items, f"{pointer}/{name}/0", name.removesuffix("s"))
+                yield from _things(file, items, f"{pointer}/{name}/0", name.removesuffix("s").removesuffix("_def"))
             else:
                 yield from _things(file, inner, f"{pointer}/{name}", name)
