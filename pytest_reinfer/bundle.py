@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import json
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
@@ -73,3 +75,38 @@ def moved(file: str, schema: Any, where: Callable[[str, str], str]) -> Any:
         target, _, pointer = urljoin(contract.BASE + file, schema["$ref"]).removeprefix(contract.BASE).partition("#")
         copy["$ref"] = where(target, pointer)
     return copy
+
+
+def listed() -> list[tuple[str, str]]:
+    """The name of each schema, with the first sentence of what it says of itself; the objects first."""
+    order = sorted((PurePosixPath(file).parent.name, name) for name, file in names().items())
+    documents = contract.documents()
+    return [(name, documents[names()[name]]["description"].partition(". ")[0].rstrip(".")) for _, name in order]
+
+
+def write(texts: Mapping[str, str], folder: Path) -> None:
+    """Put texts into files of a folder, which is made: all of them, or none where one cannot be written.
+
+    A file of that name is replaced where it is JSON with a `$schema` or an `openapi` of its own: what these texts are.
+    Raises ValueError for any other, and OSError.
+    """
+    for name in texts:
+        if not _ours(folder / name):
+            raise ValueError(f"{folder / name} is no schema and no OpenAPI document: it is not replaced")
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".pytest-reinfer-", dir=folder) as place:
+        for name, text in texts.items():
+            Path(place, name).write_text(text, encoding="utf-8")
+        for name in texts:
+            Path(place, name).replace(folder / name)
+
+
+def _ours(path: Path) -> bool:
+    """Whether a file may be replaced: it is not there, is empty, or holds what is written here."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8") or '{"$schema": ""}')
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return isinstance(found, dict) and bool(found.keys() & {"$schema", "openapi"})

@@ -58,7 +58,7 @@ LAYERS = [
     ["options"],
     ["plugin"],
     ["commands"],
-    ["commands.serve"],
+    ["commands.openapi", "commands.schemas", "commands.serve"],
     ["command"],
     ["__main__"],
 ]
