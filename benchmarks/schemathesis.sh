@@ -18,7 +18,7 @@ server=
 trap '[ -z "$server" ] || kill "$server" || true; rm -rf "$work"' EXIT
 export PYTHONPATH=. REINFER_TOKEN=token-of-the-fuzzer REINFER_USER
 failed=0
-for phases in examples coverage fuzzing stateful; do
+for phase in examples coverage fuzzing stateful; do
   "$python" -m pytest_reinfer serve --port 0 --token "$REINFER_TOKEN" --datasets acme/example >"$work/serve" &
   server=$!
   until grep -q '^Stop' "$work/serve"; do kill -0 "$server"; sleep 0.1; done
@@ -30,8 +30,10 @@ from pytest_reinfer import contract
 url = sys.argv[1] + contract.routes()["get_current_user"].path
 request = urllib.request.Request(url, headers={"Authorization": "Bearer " + sys.argv[2]})
 print(json.load(urllib.request.urlopen(request))["user"]["id"])' "$url" "$REINFER_TOKEN")
+  drawn=$examples
+  [ "$phase" != stateful ] || drawn=$((4 * examples)) # chains of requests: each starts with what was made before
   "$venv/bin/st" --config-file benchmarks/schemathesis.toml run "$work/openapi.json" --url "$url" --checks all \
-    --phases "$phases" --max-examples "$examples" --seed "$seed" --warnings off || failed=1
+    --phases "$phase" --max-examples "$drawn" --seed "$seed" --warnings off || failed=1
   kill "$server"
   wait "$server"
   server=

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -45,7 +46,7 @@ def bundled(name: str) -> JSON:
     if parts.keys() & own.get("$defs", {}).keys():
         raise NotImplementedError(f"{file}: a part of it bears the name of one that it refers to")
     defs = {"$defs": dict(sorted({**own.pop("$defs", {}), **parts}.items()))} if parts or "$defs" in own else {}
-    return {"$schema": schema["$schema"], **own, **defs}
+    return deepcopy({"$schema": schema["$schema"], **own, **defs})
 
 
 def part(target: str, pointer: str) -> tuple[str, str]:
@@ -84,6 +85,11 @@ def listed() -> list[tuple[str, str]]:
     return [(name, documents[names()[name]]["description"].partition(". ")[0].rstrip(".")) for _, name in order]
 
 
+def text(document: JSON) -> str:
+    """A document as it is printed and written."""
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
 def write(texts: Mapping[str, str], folder: Path) -> None:
     """Put texts into files of a folder, which is made: all of them, or none where one cannot be written.
 
@@ -95,8 +101,8 @@ def write(texts: Mapping[str, str], folder: Path) -> None:
             raise ValueError(f"{folder / name} is no schema and no OpenAPI document: it is not replaced")
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".pytest-reinfer-", dir=folder) as place:
-        for name, text in texts.items():
-            Path(place, name).write_text(text, encoding="utf-8")
+        for name, lines in texts.items():
+            Path(place, name).write_text(f"{lines}\n", encoding="utf-8")
         for name in texts:
             Path(place, name).replace(folder / name)
 

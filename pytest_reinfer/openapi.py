@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from functools import partial
 from http import HTTPStatus
 from itertools import groupby
@@ -37,7 +38,7 @@ def document(url: str | None = None) -> JSON:
     paths: JSON = {}
     for route in sorted(routes, key=lambda route: (route.path, route.method)):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, routes)
-    return {
+    found = {
         "openapi": VERSION,
         "info": {
             "title": "Communications Mining (re:infer)",
@@ -63,6 +64,7 @@ def document(url: str | None = None) -> JSON:
         },
         **{key: value for key, value in api.items() if key.startswith("x-") and key not in ("x-servers", "x-errors")},
     }
+    return deepcopy(found)  # whoever has it may change it
 
 
 def _resource(route: Route) -> str:

@@ -31,7 +31,7 @@ CONSTRAINTS = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
     *("minimum", "maximum", "required", "additionalProperties"),
 }
-ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence"}
+ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence", "x-built"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly", "deprecated"}
 OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
 OF_API = {
@@ -175,6 +175,13 @@ def test_an_example_fits_its_schema_in_both_validators(name: str) -> None:
     for pointer, node in nodes(name):
         for example in node.get("examples", []):
             assert verdicts(f"{name}#{pointer}", example) == {"jsonschema": True, "jsonschema_rs": True}, pointer
+
+
+@each_file
+def test_what_is_built_of_a_value_fits_its_schema(name: str) -> None:
+    for pointer, node in nodes(name):
+        for value in node.get("x-built", []):
+            assert verdicts(f"{name}#{pointer}", value) == {"jsonschema": True, "jsonschema_rs": True}, pointer
 
 
 @each_file

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_reinfer.commands import say
 
 if TYPE_CHECKING:
     import argparse
@@ -27,9 +28,9 @@ def run(options: argparse.Namespace) -> int:
     """Print or write the document. Raises OSError where it cannot be written."""
     from pytest_reinfer import bundle, openapi  # noqa: PLC0415 -- not for --help
 
-    text = json.dumps(openapi.document(options.url), indent=2, ensure_ascii=False) + "\n"
+    text = bundle.text(openapi.document(options.url))
     if options.output is None:
-        print(text, end="")  # noqa: T201 -- what it is for
+        say(text)
     else:
         bundle.write({options.output.name: text}, options.output.parent)
     return 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_reinfer.commands import say
 
 if TYPE_CHECKING:
     import argparse
@@ -31,16 +32,12 @@ def run(options: argparse.Namespace) -> int:
 
     if options.output is not None:
         wanted = options.names or sorted(bundle.names())
-        bundle.write({f"{name}.json": _text(bundle.bundled(name)) for name in wanted}, options.output)
+        bundle.write({f"{name}.json": bundle.text(bundle.bundled(name)) for name in wanted}, options.output)
     elif not options.names:
         for name, told in bundle.listed():
-            print(f"{name:24} {told}")  # noqa: T201 -- what it is for
+            say(f"{name:24} {told}")
     elif len(options.names) == 1:
-        print(_text(bundle.bundled(options.names[0])), end="")  # noqa: T201 -- what it is for
+        say(bundle.text(bundle.bundled(options.names[0])))
     else:
         raise ValueError("one schema is printed at a time: name a folder for several, by --output")
     return 0
-
-
-def _text(schema: object) -> str:
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
