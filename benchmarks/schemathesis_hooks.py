@@ -14,8 +14,8 @@ ADMINISTRATOR = os.environ["REINFER_USER"]  # the id of the user whose token is 
 NOBODY = "0" * 16
 # What every request may be refused for: none of it may befall one that fits the document ...
 OF_THE_FORM = ("wrong_content_type", "malformed_json", "unencodable_text", "schema_violation")
-# ... but by these rules, which lie between two fields, behind the commas of a text or below keys of any name: the document
-# cannot tell them.
+# ... but by these rules, which lie between two fields, behind the commas of a text or below keys of any name: the
+# document cannot tell them.
 BESIDE_THE_FORM = {
     "create_user": r".* is not (?:of type 'array'|of type 'string'|one of \[.*\])",  # permissions, project by project
     # Of `id` and `ids`, each by itself optional, and of the parts of `ids`.

@@ -244,8 +244,8 @@ def _links(route: Route, routes: list[Route]) -> Iterator[tuple[str, JSON]]:
     schema = _schema(route)
     file, parts = _file(schema), schema["properties"]
     asked = {name: f"$request.{place}.{name}" for place, name in _required(route)}
-    told = [(f"$response.body#{where}", *rest) for where, *rest in _things(file, parts["response"])]
-    sent = [(f"$request.body#{where}", *rest) for where, *rest in _things(file, parts.get("body", {}))]
+    told = [(f"$response.body#{at}", kind, keys) for at, kind, keys in _things(file, parts["response"])]
+    sent = [(f"$request.body#{at}", kind, keys) for at, kind, keys in _things(file, parts.get("body", {}))]
     above: dict[str, dict[str, str]] = {}
     for where, kind, members in [*told, *sent]:
         given = {member: f"{where}/{member}" for member in members if member.endswith("_id")}
