@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -23,6 +24,7 @@ from pytest_reinfer.violations import violations
 ROUTES = [route for route in contract.routes().values() if route.built]
 FILES = [name for name in contract.documents() if name.startswith(("objects/", "routes/"))]
 JSON = "application/json"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 
 
@@ -357,7 +359,7 @@ def test_two_documents_share_nothing_with_each_other_and_the_contract() -> None:
 
 def expected_statuses(check: str, status: Any) -> set[str]:
     """The routes of which the settings for Schemathesis expect a status otherwise than usual."""
-    settings = tomllib.loads((Path(__file__).parent.parent / "benchmarks" / "schemathesis.toml").read_text("utf-8"))
+    settings = tomllib.loads((BENCHMARKS / "schemathesis.toml").read_text("utf-8"))
     return {
         name
         for each in settings["operations"]
@@ -367,9 +369,23 @@ def expected_statuses(check: str, status: Any) -> set[str]:
 
 
 def test_schemathesis_expects_otherwise_only_of_the_routes_that_have_such_an_answer() -> None:
-    has = {
-        status: {route.name for route in ROUTES if status in operation(route.name)["responses"]}
-        for status in ("422", "501")
+    for check, status in (("positive_data_acceptance", 422), ("not_a_server_error", 501)):
+        has = {route.name for route in ROUTES if str(status) in operation(route.name)["responses"]}
+        assert expected_statuses(check, status) == has
+
+
+def test_schemathesis_expects_a_400_only_where_no_schema_says_a_rule() -> None:
+    tree = ast.parse((BENCHMARKS / "schemathesis_hooks.py").read_text("utf-8"))
+    told = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
+        if "FORM" in node.targets[0].id
     }
-    assert expected_statuses("positive_data_acceptance", 422) == has["422"]
-    assert expected_statuses("not_a_server_error", 501) == has["501"]
+    named = {
+        route.name
+        for route in ROUTES
+        for name in contract.documents()[f"routes/{route.name}.json"]["x-errors"]
+        if contract.error(name).status == 400 and name not in told["OF_THE_FORM"]
+    }
+    assert expected_statuses("positive_data_acceptance", 400) == named | told["BESIDE_THE_FORM"].keys()
