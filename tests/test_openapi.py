@@ -259,6 +259,11 @@ def test_what_is_deleted_is_reached_from_what_is_made() -> None:
         assert f"delete_{kind}" in made["responses"]["200"]["links"]
 
 
+def test_a_label_is_reached_from_the_dataset_that_holds_it() -> None:
+    links = operation("create_dataset")["responses"]["200"]["links"]
+    assert links["get_label"]["parameters"]["label_name"].startswith("$response.body#/dataset/label_groups/0/")
+
+
 # ------------------------------------------------------------------------------------------------- what is not built
 
 
