@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All checks of Schemathesis, in all its phases, against `pytest-reinfer serve` by the document of `pytest-reinfer openapi`:
 #   benchmarks/schemathesis.sh [EXAMPLES [SEED]]
-# EXAMPLES is how many requests are drawn for each route (and kind of data) at most: 5 take two minutes, 100 half an hour.
+# EXAMPLES is how many requests are drawn for each route (and kind of data) at most; with 5 it takes some two minutes of CPU.
 # Each phase has a tenant of its own. Ends with 1 where a check fails. PYTHON is what pytest-reinfer is installed for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
