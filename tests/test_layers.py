@@ -21,7 +21,8 @@ LAYERS = [
     ["contract.exchanges"],
     ["contract.checks"],
     ["contract"],
-    ["refusal", "comments", "log", "violations", "evidence"],
+    ["refusal", "comments", "log", "violations", "evidence", "bundle"],
+    ["openapi"],
     ["faults", "tenant", "rulebook"],
     ["reliance"],
     ["clock", "budget", "emails", "markup", "threads"],
@@ -65,7 +66,7 @@ LAYERS = [
     ["options.coverage", "options.exchanges"],
     ["plugin"],
     ["commands"],
-    ["commands.evidence", "commands.serve"],
+    ["commands.evidence", "commands.openapi", "commands.schemas", "commands.serve"],
     ["command"],
     ["__main__"],
 ]

@@ -122,11 +122,15 @@ def statuses(route: str) -> tuple[int, ...]:
 
 
 @cache
-def optional(route: str) -> Mapping[str, tuple[str, ...]]:
-    """The keys that an answer of a route may have or not, each with what of that the fake does not build."""
+def optional(route: str) -> Mapping[str, bool]:
+    """The keys that an answer of a route may have or not, and of each whether the fake never leaves it out."""
     shape = contract.shape(f"routes/{route}.json#/properties/response")
     required = {name for names in stated(shape, "required") for name in names}
-    return {name: _unbuilt(contract.member(shape, name)) for name in contract.names(shape) if name not in required}
+    return {
+        name: bool(stated(contract.member(shape, name), "x-always"))
+        for name in contract.names(shape)
+        if name not in required
+    }
 
 
 @cache
@@ -165,9 +169,9 @@ def _of_route(route: str) -> Iterator[Item]:
         root = spot(route, part)
         if root is not None:
             yield from _of_spot(route, root)
-    for name, unbuilt in optional(route).items():
-        yield Item(route, "answers", f"with {name}", f"get an answer with {name}", "present" in unbuilt)
-        yield Item(route, "answers", f"without {name}", f"get an answer without {name}", "absent" in unbuilt)
+    for name, always in optional(route).items():
+        yield Item(route, "answers", f"with {name}", f"get an answer with {name}")
+        yield Item(route, "answers", f"without {name}", f"get an answer without {name}", always)
 
 
 def _fail(what: int | str, route: str | None = None) -> str:
@@ -271,5 +275,9 @@ def _sizes(rule: str, values: Sequence[Any]) -> set[Any]:
 
 
 def _unbuilt(shape: Shape) -> tuple[str, ...]:
-    """What of a place the fake does not build."""
-    return tuple(each for said in stated(shape, "x-unbuilt") for each in said)
+    """What of a place in a request the fake does not build: `*` for all of it, or some of its values."""
+    found: list[str] = []
+    for built in stated(shape, "x-built"):
+        found += [value for values in stated(shape, "enum") for value in values if value not in built]
+        found += ["*"] * (not built)
+    return tuple(found)
