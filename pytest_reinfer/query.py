@@ -33,6 +33,7 @@ TOKEN: Final = re.compile(
 )
 UNREAD: Final = ("trigger_exceptions", "annotations", "entities", "thread_properties")  # filters that are not evaluated
 MIDDLE: Final = 1 << 63  # ranks are whole numbers of 64 bits
+RANGE: Final = frozenset({"minimum", "maximum"})  # of a number_range
 
 
 def not_built(what: str) -> RouteNotBuilt:
@@ -123,7 +124,7 @@ def _parties_fit(wanted: JSON, parties: set[str]) -> bool:
 def _has_labels(tenant: Tenant, dataset: Dataset | None, asked: JSON) -> Test:
     """The condition of an attribute filter."""
     kind = asked["filter"]["kind"]
-    if dataset is None or asked["attribute"] != "labels" or kind == "number_range":
+    if dataset is None or asked["attribute"] != "labels" or kind == "number_range" or RANGE & asked["filter"].keys():
         raise not_built(f"the attribute filter {asked['attribute']!r} of the kind {kind!r}")
     wanted = kind == "string_any_of"
     key = "any_of" if wanted else "none_of"

@@ -286,6 +286,7 @@ UNBUILT: list[tuple[str, Any, tuple[str, ...]]] = [  # a good body, where a valu
     ("query_dataset", "positive", ("order", "sentiment")),
     ("dataset_statistics", "entities", ("attribute_filters", "attribute")),
     ("dataset_statistics", "number_range", ("attribute_filters", "filter", "kind")),
+    *(("dataset_statistics", 1, ("attribute_filters", "filter", name)) for name in ("minimum", "maximum")),
     ("dataset_statistics", True, ("label_property_timeseries",)),
     ("dataset_statistics", [{}], ("by_label_properties",)),
 ]
