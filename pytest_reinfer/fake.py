@@ -240,7 +240,7 @@ class FakeTenant:
             try:
                 if self._injections:
                     return self._met(request)
-                exchange = api.answer(self._state, request)
+                exchange = self.exchanged(request, api.answer(self._state, request), None)
             except RouteNotBuilt:
                 self.requests.add(request)
                 self._unexpected.add(request, "unbuilt_part" if injection.route_of(request) else "unbuilt_route")
@@ -260,6 +260,10 @@ class FakeTenant:
             if exchange.refusal == "rate_limited" or self._waits:
                 self._look_for_waits(request, exchange)
         return exchange.response
+
+    def exchanged(self, request: Request, exchange: Exchange, fault: str | None) -> Exchange:  # noqa: ARG002
+        """Stand-in."""
+        return exchange
 
     def _let_wait(self, request: Request) -> None:
         """Let the time pass that a client has really waited, as it was told to: on a port its sleep cannot be led."""
