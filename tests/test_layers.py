@@ -52,7 +52,10 @@ LAYERS = [
     [""],
     ["runs"],
     ["reruns"],
+    ["options"],
     ["plugin"],
+    ["commands"],
+    ["commands.serve"],
     ["command"],
     ["__main__"],
 ]
