@@ -95,6 +95,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="the most runs of a test marked reinfer_sweep (default: 1000)",
     )
+    group.addoption(
+        "--reinfer-mutants",
+        dest="reinfer_mutants",
+        action="store_true",
+        help="run each test with a tenant again while its answers vary within the contract, and tell what broke the "
+        "client and what no test noticed",
+    )
+    group.addoption(
+        "--reinfer-mutant",
+        dest="reinfer_mutant",
+        type=_variation,
+        metavar="ID",
+        help="of --reinfer-mutants only this variation, such as export_dataset:empty_page",
+    )
+    group.addoption(
+        "--reinfer-mutants-max",
+        dest="reinfer_mutants_max",
+        type=_most,
+        metavar="N",
+        help="the most runs of a test with --reinfer-mutants (default: 1000)",
+    )
+    group.addoption(
+        "--reinfer-mutants-json",
+        dest="reinfer_mutants_json",
+        metavar="FILE",
+        help="where --reinfer-mutants writes its report as JSON",
+    )
     parser.addini("reinfer_seed", "seed of the fixture `reinfer`", default="0")
     parser.addini("reinfer_url", "where the tenant of the fixture `reinfer` answers", default="")
     parser.addini("reinfer_sleep", "'clock' leads what tests sleep to their tenant's clock", default="real")
@@ -113,6 +140,13 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config)
     config.pluginmanager.register(session, "reinfer-session")
     config.add_cleanup(session.close)
+    if config.getoption("reinfer_mutants") or config.getoption("reinfer_mutant") is not None:
+        from pytest_reinfer.options.mutants import Mutants  # noqa: PLC0415
+
+        config.pluginmanager.register(Mutants(config, RERUNS), "reinfer-mutants")
+    for name in ("max", "json"):
+        if config.getoption(f"reinfer_mutants_{name}") is not None and not config.getoption("reinfer_mutants"):
+            raise pytest.UsageError(f"--reinfer-mutants-{name} is for --reinfer-mutants: give both.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -144,6 +178,16 @@ def _pair(text: str) -> tuple[int, str]:
             f"it takes K:KIND, a request, counted from 1, and a kind of failure, such as 3:409, not {text!r}"
         )
     return int(k), kind
+
+
+def _variation(text: str) -> str:
+    """The name of a variation; ArgumentTypeError for what is none."""
+    from pytest_reinfer import variations  # noqa: PLC0415
+
+    try:
+        return str(variations.read(text))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _most(text: str) -> int:
