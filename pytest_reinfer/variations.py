@@ -13,13 +13,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer import contract
+from pytest_reinfer.contract.shapes import stated
 from pytest_reinfer.tenant import encode
-from pytest_reinfer.violations import FITS, _located, _member
+from pytest_reinfer.violations import FITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pytest_reinfer.violations import Shape
+    from pytest_reinfer.contract import Shape
     from pytest_reinfer.wire import JSON, Response
 
     Steps = tuple[str, ...]
@@ -105,24 +106,20 @@ def _near(text: str, there: Sequence[str]) -> str:
 def _shape(route: str, steps: Steps = ()) -> Shape:
     """What the contract says of a place in the answers of a route."""
     if not steps:
-        return _located(f"routes/{route}.json#/properties/response")
-    return _member(_shape(route, steps[:-1]), 0 if steps[-1] == EACH else steps[-1])
-
-
-def _stated(shape: Shape, keyword: str) -> list[Any]:
-    return [part.schema[keyword] for part in shape if keyword in part.schema]
+        return contract.shape(f"routes/{route}.json#/properties/response")
+    return contract.member(_shape(route, steps[:-1]), 0 if steps[-1] == EACH else steps[-1])
 
 
 def _steps(shape: Shape) -> list[str]:
     """The steps that lead on: names, starts of names, from a list to its items."""
-    names = chain.from_iterable(_stated(shape, "properties"))
-    starts = (pattern.removeprefix("^") for pattern in chain.from_iterable(_stated(shape, "patternProperties")))
-    return [*dict.fromkeys([*names, *starts]), *[EACH] * bool(_stated(shape, "items"))]
+    names = chain.from_iterable(stated(shape, "properties"))
+    starts = (pattern.removeprefix("^") for pattern in chain.from_iterable(stated(shape, "patternProperties")))
+    return [*dict.fromkeys([*names, *starts]), *[EACH] * bool(stated(shape, "items"))]
 
 
 def _keys(shape: Shape, step: str, value: JSON) -> list[str]:
     """The keys of an object that a step leads to: one, or those that start so."""
-    if any(step in names for names in _stated(shape, "properties")):
+    if any(step in names for names in stated(shape, "properties")):
         return [step] * (step in value)
     return [key for key in value if key.startswith(step)]
 
@@ -135,12 +132,12 @@ def _below(steps: Steps, shape: Shape, values: Sequence[Any]) -> Iterator[tuple[
     """The kinds that make a difference to values at a place, and to what is in them, with their places."""
     objects = [value for value in values if isinstance(value, dict)]
     lists = [value for value in values if isinstance(value, list)]
-    if objects and False not in _stated(shape, "additionalProperties"):
+    if objects and False not in stated(shape, "additionalProperties"):
         yield "unknown", steps
-    if any(len(value) > 1 and value != value[::-1] for value in lists) and True in _stated(shape, "x-unordered"):
+    if any(len(value) > 1 and value != value[::-1] for value in lists) and True in stated(shape, "x-unordered"):
         yield "item_order", steps
     yield from ((kind, steps) for kind in _kinds(shape, values))
-    required = {*chain.from_iterable(_stated(shape, "required"))}
+    required = {*chain.from_iterable(stated(shape, "required"))}
     for step in _steps(shape):
         members = [value[key] for value in objects for key in _keys(shape, step, value)]
         if step == EACH and lists:
@@ -148,12 +145,12 @@ def _below(steps: Steps, shape: Shape, values: Sequence[Any]) -> Iterator[tuple[
         elif members and step not in required:
             yield "absent", (*steps, step)
         if members:
-            yield from _below((*steps, step), _member(shape, 0 if step == EACH else step), members)
+            yield from _below((*steps, step), contract.member(shape, 0 if step == EACH else step), members)
 
 
 def _kinds(shape: Shape, values: Sequence[Any]) -> list[str]:
     """The telling kinds by which a shape makes something else of any of these values."""
-    values_there = [f"{VALUE}{each}" for enum in _stated(shape, "enum") for each in enum if isinstance(each, str)]
+    values_there = [f"{VALUE}{each}" for enum in stated(shape, "enum") for each in enum if isinstance(each, str)]
     kinds = [*dict.fromkeys(values_there), *CHANGES]
     found = [kind for kind in kinds if any(_changed(kind, shape, value) != value for value in values)]
     return found if found[:-1] == [] else [kind for kind in found if kind != "other"]  # which is for want of others
@@ -172,13 +169,13 @@ def _at(kind: str, shape: Shape, steps: Steps, value: Any) -> Any:
         return _changed(kind, shape, value)
     step, *rest = steps
     if step == EACH and isinstance(value, list):
-        return [_at(kind, _member(shape, 0), tuple(rest), item) for item in value]
+        return [_at(kind, contract.member(shape, 0), tuple(rest), item) for item in value]
     if not isinstance(value, dict):
         return value
     keys = _keys(shape, step, value)
     if kind == "absent" and not rest:
         return {key: member for key, member in value.items() if key not in keys}
-    inner = _member(shape, step) if keys else ()
+    inner = contract.member(shape, step) if keys else ()
     return {key: _at(kind, inner, tuple(rest), member) if key in keys else member for key, member in value.items()}
 
 
@@ -200,13 +197,13 @@ def _empty(_: Shape, value: Any) -> list[Any]:
 
 
 def _null(shape: Shape, _: Any) -> list[Any]:
-    return [None] if any("null" in kinds for kinds in _stated(shape, "type")) else []
+    return [None] if any("null" in kinds for kinds in stated(shape, "type")) else []
 
 
 def _longest(shape: Shape, value: Any) -> list[str]:
     """A text as long as it may be; of one that has a form of its own that says little."""
-    lengths = _stated(shape, "maxLength")
-    if not isinstance(value, str) or not lengths or _stated(shape, "pattern"):
+    lengths = stated(shape, "maxLength")
+    if not isinstance(value, str) or not lengths or stated(shape, "pattern"):
         return []
     return [(value + "x" * min(lengths))[: min(lengths)]]
 
@@ -215,16 +212,16 @@ def _script(shape: Shape, value: Any) -> list[str]:
     """A text that ends, or is, in other scripts, as far as they have room."""
     if not isinstance(value, str):
         return []
-    most = min(_stated(shape, "maxLength"), default=None)
+    most = min(stated(shape, "maxLength"), default=None)
     return [f"{value} {SCRIPTS}", SCRIPTS, SCRIPTS[:most]]
 
 
 def _lowest(shape: Shape, value: Any) -> list[Any]:
-    return _stated(shape, "minimum") if _is_number(value) else []
+    return stated(shape, "minimum") if _is_number(value) else []
 
 
 def _highest(shape: Shape, value: Any) -> list[Any]:
-    return _stated(shape, "maximum") if _is_number(value) else []
+    return stated(shape, "maximum") if _is_number(value) else []
 
 
 def _other(shape: Shape, value: Any) -> Iterator[Any]:
@@ -234,7 +231,7 @@ def _other(shape: Shape, value: Any) -> Iterator[Any]:
     elif _is_number(value):
         yield from (value + 1, value - 1)
     elif isinstance(value, str):
-        yield from chain.from_iterable(_stated(shape, "examples"))
+        yield from chain.from_iterable(stated(shape, "examples"))
         for place in reversed(range(len(value))):
             yield from (f"{value[:place]}{sign}{value[place + 1 :]}" for sign in "0a")
 
