@@ -70,7 +70,8 @@ def variations(route: str, answers: Sequence[JSON]) -> tuple[Variation, ...]:
     ref = f"routes/{route}.json#/properties/response"
     items = contract.pages(route)
     most = max((len(answer[items]) for answer in answers if items in answer), default=0)
-    whole = [*WHOLE, *(kind for needed, kind in enumerate(PAGES, start=1) if most >= needed)]
+    turned = any(encode(_backwards(answer)) != encode(answer) for answer in answers)
+    whole = [*WHOLE[not turned :], *(kind for needed, kind in enumerate(PAGES, start=1) if most >= needed)]
     found = [Variation(route, kind, steps) for kind, steps in _below((), _shape(route), answers)]
     valid = [each for each in found if all(contract.valid(ref, varied(each, answer)) for answer in answers)]
     return (*(Variation(route, kind) for kind in whole), *sorted(valid, key=lambda each: not each.harmless))
