@@ -61,7 +61,6 @@ def test_a_varied_answer_keeps_the_contract_and_is_another(route: str) -> None:
         assert got != sent, each
         for answer in got:
             assert contract.problem(f"routes/{route}.json#/properties/response", json.loads(answer.body)) is None
-        assert variations.vary(each, got[0]) != sent[0]
 
 
 @pytest.mark.parametrize("route", ROUTES)
