@@ -59,11 +59,6 @@ class Variation(NamedTuple):
         """Whether a client that keeps to the contract does not care."""
         return self.kind in HARMLESS
 
-    @property
-    def shape(self) -> Shape:
-        """What the contract says of its place."""
-        return _shape(self.route, self.steps)
-
 
 def variations(route: str, answers: Sequence[JSON]) -> tuple[Variation, ...]:
     """The variations that make a difference to these answers of a route, which all stay valid: the harmless first."""
@@ -72,7 +67,7 @@ def variations(route: str, answers: Sequence[JSON]) -> tuple[Variation, ...]:
     most = max((len(answer[items]) for answer in answers if items in answer), default=0)
     turned = any(encode(_backwards(answer)) != encode(answer) for answer in answers)
     whole = [*WHOLE[not turned :], *(kind for needed, kind in enumerate(PAGES, start=1) if most >= needed)]
-    found = [Variation(route, kind, steps) for kind, steps in _below((), _shape(route), answers)]
+    found = _below(route, (), answers)
     valid = [each for each in found if all(contract.valid(ref, varied(each, answer)) for answer in answers)]
     return (*(Variation(route, kind) for kind in whole), *sorted(valid, key=lambda each: not each.harmless))
 
@@ -129,24 +124,25 @@ def _fits(shape: Shape, value: Any) -> bool:
     return all(FITS[rule](limit, value) for part in shape for rule, limit in part.schema.items() if rule in FITS)
 
 
-def _below(steps: Steps, shape: Shape, values: Sequence[Any]) -> Iterator[tuple[str, Steps]]:
-    """The kinds that make a difference to values at a place, and to what is in them, with their places."""
+def _below(route: str, steps: Steps, values: Sequence[Any]) -> Iterator[Variation]:
+    """The variations that make a difference to values at a place, and to what is in them."""
+    shape = _shape(route, steps)
     objects = [value for value in values if isinstance(value, dict)]
     lists = [value for value in values if isinstance(value, list)]
     if objects and False not in stated(shape, "additionalProperties"):
-        yield "unknown", steps
+        yield Variation(route, "unknown", steps)
     if any(len(value) > 1 and value != value[::-1] for value in lists) and True in stated(shape, "x-unordered"):
-        yield "item_order", steps
-    yield from ((kind, steps) for kind in _kinds(shape, values))
+        yield Variation(route, "item_order", steps)
+    yield from (Variation(route, kind, steps) for kind in _kinds(shape, values))
     required = {*chain.from_iterable(stated(shape, "required"))}
     for step in _steps(shape):
         members = [value[key] for value in objects for key in _keys(shape, step, value)]
         if step == EACH and lists:
             members = [*chain.from_iterable(lists)]
         elif members and step not in required:
-            yield "absent", (*steps, step)
+            yield Variation(route, "absent", (*steps, step))
         if members:
-            yield from _below((*steps, step), contract.member(shape, 0 if step == EACH else step), members)
+            yield from _below(route, (*steps, step), members)
 
 
 def _kinds(shape: Shape, values: Sequence[Any]) -> list[str]:
@@ -162,22 +158,22 @@ def _kinds(shape: Shape, values: Sequence[Any]) -> list[str]:
 
 def varied(variation: Variation, answer: Any) -> Any:
     """The JSON of an answer, varied; it shares what is the same."""
-    return _at(variation.kind, _shape(variation.route), variation.steps, answer)
+    return _at(variation, 0, answer)
 
 
-def _at(kind: str, shape: Shape, steps: Steps, value: Any) -> Any:
-    if not steps:
-        return _changed(kind, shape, value)
-    step, *rest = steps
-    if step == EACH and isinstance(value, list):
-        return [_at(kind, contract.member(shape, 0), tuple(rest), item) for item in value]
+def _at(variation: Variation, done: int, value: Any) -> Any:
+    """What stands so many steps on the way to the place, varied."""
+    route, kind, steps = variation
+    if done == len(steps):
+        return _changed(kind, _shape(route, steps), value)
+    if steps[done] == EACH and isinstance(value, list):
+        return [_at(variation, done + 1, item) for item in value]
     if not isinstance(value, dict):
         return value
-    keys = _keys(shape, step, value)
-    if kind == "absent" and not rest:
+    keys = _keys(_shape(route, steps[:done]), steps[done], value)
+    if kind == "absent" and done + 1 == len(steps):
         return {key: member for key, member in value.items() if key not in keys}
-    inner = contract.member(shape, step) if keys else ()
-    return {key: _at(kind, inner, tuple(rest), member) if key in keys else member for key, member in value.items()}
+    return {key: _at(variation, done + 1, member) if key in keys else member for key, member in value.items()}
 
 
 def _changed(kind: str, shape: Shape, value: Any) -> Any:
@@ -287,11 +283,10 @@ def expected(variation: Variation, file: str, value: Any) -> Any:
 
     It is varied as the answer is, and equals what is not.
     """
-    steps = variation.steps
-    for number in range(len(steps) + 1):
-        shape = _shape(variation.route, steps[:number])
+    for done in range(len(variation.steps) + 1):
+        shape = _shape(variation.route, variation.steps[:done])
         if any(part.schema is contract.documents()[file] for part in shape):
-            return _at(variation.kind, shape, steps[number:], value)
+            return _at(variation, done, value)
     return value
 
 
