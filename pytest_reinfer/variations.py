@@ -66,7 +66,8 @@ def variations(route: str, answers: Sequence[JSON]) -> tuple[Variation, ...]:
     items = contract.pages(route)
     most = max((len(answer[items]) for answer in answers if items in answer), default=0)
     turned = any(encode(_backwards(answer)) != encode(answer) for answer in answers)
-    whole = [*WHOLE[not turned :], *(kind for needed, kind in enumerate(PAGES, start=1) if most >= needed)]
+    whole = [kind for kind in WHOLE if turned or kind != "key_order"]
+    whole += (kind for needed, kind in enumerate(PAGES, start=1) if most >= needed)
     found = _below(route, (), answers)
     valid = [each for each in found if all(contract.valid(ref, varied(each, answer)) for answer in answers)]
     return (*(Variation(route, kind) for kind in whole), *sorted(valid, key=lambda each: not each.harmless))
