@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import os
 import shlex
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pytest
+from _pytest.assertion import util
 from _pytest.capture import CaptureFixture
 from _pytest.runner import runtestprotocol
 
@@ -115,10 +117,13 @@ class _Errors:
         return report
 
 
-def run(item: pytest.Item, arrange: Arrange | None = None, watch: Arrange | None = None) -> Ran:
+def run(
+    item: pytest.Item, arrange: Arrange | None = None, watch: Arrange | None = None, *, explain: bool = True
+) -> Ran:
     """Run a test once, with nothing of earlier runs, and report nothing.
 
     arrange: what is done to its tenant, after which its own faults may stay silent. watch: what changes nothing.
+    explain: whether pytest explains a failure, with comparison and source: it reads a file anew for each of them.
     """
     twin = _twin(item)
     ran = Ran(twin, [], [], [], [], [])
@@ -143,12 +148,21 @@ def run(item: pytest.Item, arrange: Arrange | None = None, watch: Arrange | None
     heard = _Errors(ran.errors)
     item.config.pluginmanager.register(heard)
     try:
-        with Replaced(CaptureFixture, "readouterr", reading):
+        with ExitStack() as replaced:
+            replaced.enter_context(Replaced(CaptureFixture, "readouterr", reading))
+            if not explain:
+                replaced.enter_context(Replaced(util, "_reprcompare", lambda _: lambda *_: None))
+                vars(twin).update(repr_failure=_named, _repr_failure_py=_named)
             # beside another, the rest of the stack stays
             ran.reports.extend(runtestprotocol(twin, log=False, nextitem=_twin(item)))
     finally:
         item.config.pluginmanager.unregister(heard)
     return ran
+
+
+def _named(excinfo: pytest.ExceptionInfo[BaseException], *_: object, **__: object) -> str:
+    """A failure without its explanation."""
+    return excinfo.typename
 
 
 def _twin(item: pytest.Item) -> pytest.Item:

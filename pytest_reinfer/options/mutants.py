@@ -101,16 +101,17 @@ class Mutants:
         ]
         told["variations"] = len(every)
         requests = sum(each.requests for each in watched)
-        first: Ran | None = None
+        broke: list[Variation] = []
         for number, variation in enumerate(every[: self._most]):
             self._show(f"{item.nodeid}: {number} of {len(every)} variations")
-            ran = runs.run(item, partial(Varied, variation=variation, requests=requests))
+            ran = runs.run(item, partial(Varied, variation=variation, requests=requests), explain=False)
             came = _came(variation, ran)
+            broke += [variation] * (came == BROKE)
             told["outcomes"].append((str(variation), came, _words(ran)))
-            first = first or (ran if came == BROKE else None)
         self._show("")
         told["seconds"] = timing.perf_counter() - started
-        return _verdict(base, first, told)
+        shown = runs.run(item, partial(Varied, variation=broke[0], requests=requests)) if broke else base
+        return _verdict(shown, told)
 
     def _show(self, line: str) -> None:
         """Tell a terminal how far it is."""
@@ -150,19 +151,19 @@ def _blank(test: str) -> dict[str, Any]:
     return {"test": test, "command": "", "left": None, "seconds": 0.0, "outcomes": [], "variations": 0}
 
 
-def _verdict(base: Ran, first: Ran | None, told: dict[str, Any]) -> Verdict:
+def _verdict(ran: Ran, told: dict[str, Any]) -> Verdict:
     """What a test comes to: it passes unless a variation broke the client, which is then shown by its own failure."""
     outcomes = told["outcomes"]
     broke = [(variation, words) for variation, came, words in outcomes if came == BROKE]
     unnoticed = sum(came == UNNOTICED for _, came, _ in outcomes)
     total = f"{len(outcomes)} runs: {len(broke)} broke the client, {unnoticed} unnoticed"
     total += f", CUT from {told['variations']} runs by --reinfer-mutants-max" * (len(outcomes) < told["variations"])
-    if first is None:
-        return Verdict(base, total, told["seconds"])
+    if not broke:
+        return Verdict(ran, total, told["seconds"])
     lines = [f"It passes as it is. {total}. The failure above is that of the first:"]
     lines += [f"  {variation}: {words}" for variation, words in broke[: mutants.SHOWN]]
     lines += ["It alone:", f"  {told['command']} --reinfer-mutant={broke[0][0]}"]
-    return Verdict(first, total, told["seconds"], "\n".join(lines))
+    return Verdict(ran, total, told["seconds"], "\n".join(lines))
 
 
 def _came(variation: Variation, ran: Ran) -> str:
