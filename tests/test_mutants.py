@@ -356,6 +356,10 @@ def test_too_many_runs_are_cut_and_it_says_so(pytester: pytest.Pytester) -> None
     [
         (["--reinfer-mutants-max=3"], "*--reinfer-mutants-max is for --reinfer-mutants: give both*"),
         (["--reinfer-mutants-json=x"], "*--reinfer-mutants-json is for --reinfer-mutants: give both*"),
+        (
+            ["--reinfer-mutants", "--reinfer-mutants-json=no/such/x"],
+            "*--reinfer-mutants-json: there is no folder *no/such",
+        ),
         (["--reinfer-mutants", "--reinfer-mutants-max=0"], "*at least 1, not '0'*"),
         (["--reinfer-mutant=export_dataset:gone"], "*'gone' is no kind of variation. There are: *"),
     ],

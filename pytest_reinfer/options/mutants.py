@@ -39,6 +39,10 @@ class Mutants:
         only: str | None = config.getoption("reinfer_mutant")
         self._only = None if only is None else variations.read(only)
         self._most: int = config.getoption("reinfer_mutants_max") or MOST
+        file: str | None = config.getoption("reinfer_mutants_json")
+        self._file = None if file is None else Path(config.invocation_params.dir, file)
+        if self._file is not None and not self._file.parent.is_dir():
+            raise pytest.UsageError(f"--reinfer-mutants-json: there is no folder {self._file.parent}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -131,10 +135,9 @@ class Mutants:
             terminalreporter.line(line, yellow=line.startswith("CUT"), bold=not line.startswith(" "))
         if not told.outcomes:
             terminalreporter.line("NOTHING was varied: no test that passes met an answer of the fixture `reinfer`.")
-        file: str | None = self._config.getoption("reinfer_mutants_json")
-        if file is not None:
-            Path(file).write_text(json.dumps(told.json(), indent=2), encoding="utf-8")
-            terminalreporter.line(f"All of it is in {file}.")
+        if self._file is not None:
+            self._file.write_text(json.dumps(told.json(), indent=2), encoding="utf-8")
+            terminalreporter.line(f"All of it is in {self._file}.")
 
 
 def _told(report: pytest.TestReport) -> dict[str, Any] | None:
