@@ -39,12 +39,12 @@ class Watched:
     def __init__(self, tenant: FakeTenant) -> None:
         self.answers: defaultdict[str, list[JSON]] = defaultdict(list)
         self.requests = 0
-        self._exchanged = tenant.exchanged
+        self._tenant = tenant
         vars(tenant)["exchanged"] = self._watching
 
     def _watching(self, request: Request, exchange: Exchange, fault: str | None) -> Exchange:
         self.requests += 1
-        exchange = self._exchanged(request, exchange, fault)
+        exchange = type(self._tenant).exchanged(self._tenant, request, exchange, fault)
         if _varies(exchange, fault):
             answer, kept = variations.parsed(exchange.response), self.answers[str(exchange.route)]
             if answer is not None and len(kept) < KEPT and answer not in kept:
@@ -66,13 +66,13 @@ class Varied:
         self._most = None if requests is None else PATIENCE[0] * requests + PATIENCE[1]
         self._asked = count(1)
         self._later: dict[str, Response] = {}  # by the continuation that leads there
-        self._exchanged, self._answer = tenant.exchanged, tenant.answer
+        self._tenant, self._answer = tenant, tenant.answer
         vars(tenant).update(exchanged=self._varying, answer=self._paging)
         if variation.kind in variations.AT_A_PLACE:
             vars(tenant).update({name: self._expected(getattr(tenant, name), EXPECTED[name]) for name in EXPECTED})
 
     def _varying(self, request: Request, exchange: Exchange, fault: str | None) -> Exchange:
-        exchange = self._exchanged(request, exchange, fault)
+        exchange = type(self._tenant).exchanged(self._tenant, request, exchange, fault)
         if exchange.route != self._variation.route or not _varies(exchange, fault):
             return exchange
         response = variations.vary(self._variation, exchange.response)
