@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 MARKER = (
     "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536, "
-    "tls=False, min_evidence=None, strict=False): how the fixtures `reinfer` and `reinfer_server` make their tenant. "
+    "tls=False, min_evidence=None, strict=False, mutants=True): how the fixtures `reinfer` and `reinfer_server` make their tenant. "
     "url: where it answers, without a server; tls: whether `reinfer_server` speaks https; seed: what ids and "
     "generated content follow from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
     "unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake does not build; "
     "log_bodies: bytes of a request's body that are kept in `reinfer.requests`; min_evidence: the least kind of "
     "evidence, such as 'documented', of rules of the API that the test may rely on; strict: what the test sends and "
-    "gets is held against the contract to the letter, as by --reinfer-strict."
+    "gets is held against the contract to the letter, as by --reinfer-strict; mutants: False keeps its answers as they "
+    "are with --reinfer-mutants."
 )
 FAIL = (
     "reinfer_fail(what, *, times=1, nth=None, route=None, ...): requests to the tenant of the fixture `reinfer` fail, "
@@ -307,7 +308,8 @@ class Session:
         marks.reverse()  # the closest last
         settings = self._settings(marks)
         sleep, tls = settings.pop("sleep"), settings.pop("tls")
-        settings.pop("strict", None)  # it is said of the test, whatever tenants it has
+        for said in ("strict", "mutants"):  # of the test, whatever tenants it has
+            settings.pop(said, None)
         if sleep not in ("real", "clock"):
             _wrong(f"sleep is 'real' or 'clock', not {sleep!r}", MARKER)
         if tls not in (True, False) or (tls and not on_server):

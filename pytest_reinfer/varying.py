@@ -75,7 +75,8 @@ class Varied:
         exchange = type(self._tenant).exchanged(self._tenant, request, exchange, fault)
         if exchange.route != self._variation.route or not _varies(exchange, fault):
             return exchange
-        response = variations.vary(self._variation, exchange.response)
+        paged = self._variation.kind in variations.PAGES
+        response = self._earlier(exchange.response) if paged else variations.vary(self._variation, exchange.response)
         self.fired += response is not exchange.response
         return exchange._replace(response=response)
 
@@ -86,23 +87,16 @@ class Varied:
                 f"Under {self._variation} the client has asked {self._most} times, and asks on: {request.method} "
                 f"{request.path}."
             )
-        if self._variation.kind not in variations.PAGES:
-            return self._answer(request)
-        token = _token(request)
-        later = self._later.get(token) if token is not None else None
-        return later or self._earlier(request, self._answer(request))
+        return self._later.get(_token(request)) or self._answer(request)
 
-    def _earlier(self, request: Request, response: Response) -> Response:
+    def _earlier(self, response: Response) -> Response:
         """The page that comes before the one that was asked for; that one where none does."""
-        route = contract.match(request.method, request.path).route
-        if route is None or route.name != self._variation.route or response.status != HTTPStatus.OK:
-            return response
-        items, page = str(contract.pages(route.name)), variations.parsed(response)
-        shown = variations.PAGES.index(self._variation.kind)
+        route, kind, _ = self._variation
+        items, page = str(contract.pages(route)), variations.parsed(response)
+        shown = variations.PAGES.index(kind)
         if page is None or len(page.get(items, ())) <= shown:
             return response
-        self.fired += 1
-        token = _made(route.name, len(self._later))
+        token = _made(route, len(self._later))
         self._later[token] = response._replace(body=encode({**page, items: page[items][shown:]}))
         return response._replace(body=encode({**page, items: page[items][:shown], CONTINUATION: token}))
 
@@ -123,14 +117,13 @@ def _varies(exchange: Exchange, fault: str | None) -> bool:
     return exchange.response.status == HTTPStatus.OK and exchange.route is not None and fault is None
 
 
-def _token(request: Request) -> str | None:
-    """The continuation that a request carries."""
+def _token(request: Request) -> str:
+    """The continuation that a request carries; empty where it has none."""
     try:
         body = json.loads(request.body)
     except ValueError:
-        return None
-    token = body.get(CONTINUATION) if isinstance(body, dict) else None
-    return token if isinstance(token, str) else None
+        return ""
+    return str(body.get(CONTINUATION, "")) if isinstance(body, dict) else ""
 
 
 def _made(route: str, number: int) -> str:

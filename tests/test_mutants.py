@@ -321,11 +321,13 @@ def test_swept(tenant):
 @settings(database=None)
 def test_drawn(reinfer, x): pass
 def test_subtests(tenant, subtests): pass
+@pytest.mark.reinfer(mutants=False)
+def test_kept(tenant): assert "charset" not in str(post(tenant))
 def test_without(): pass
 """
     )
     result, report = told(pytester, "-p", "no:randomly")
-    result.assert_outcomes(passed=6, failed=2, skipped=1, xfailed=1)
+    result.assert_outcomes(passed=7, failed=2, skipped=1, xfailed=1)
     left = {line.partition("::")[2].partition(": ")[0]: line.rpartition(": ")[2] for line in report["not_varied"]}
     assert left == {
         **dict.fromkeys(
@@ -334,10 +336,11 @@ def test_without(): pass
         **dict.fromkeys(("test_asks_nothing", "test_refused"), "it meets no answer of its tenant's"),
         "test_swept": "it is marked reinfer_sweep, which runs it again in its own way",
         "test_drawn": "@given runs it again and again",
+        "test_kept": "its marker says mutants=False",
         "test_subtests": "it has subtests, which report themselves",
     }
     result.stdout.fnmatch_lines(
-        ["0 runs of 0 tests, *", "not varied: 9", "NOTHING was varied: *", "*test_swept: 1 run: *"]
+        ["0 runs of 0 tests, *", "not varied: 10", "NOTHING was varied: *", "*test_swept: 1 run: *"]
     )
 
 
@@ -424,20 +427,31 @@ def anyio_backend():
     ]
 
 
-def test_other_tenants_of_a_test_and_answers_made_by_faults_are_left_alone(pytester: pytest.Pytester) -> None:
+def test_only_answers_of_the_tests_own_tenant_that_are_well_are_varied(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         HEAD
         + """
+import json
 from pytest_reinfer import FakeTenant
 
 def test_it(tenant):
+    url = tenant.url + "/api/v1/datasets/acme/support/export"
+    wrong = requests.post(url, json={"limit": 0}, headers=tenant.headers, timeout=5)
+    assert wrong.json() == {"status": "error", "message": "0 is less than the minimum of 1"}
+    assert wrong.headers["Content-Type"] == "application/json"
     tenant.fail("mislabelled_json", route="export_dataset")
+    spoilt = requests.post(url, json={}, headers=tenant.headers, timeout=5)
+    assert spoilt.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert list(json.loads(spoilt.content)) == ["comments", "status"]
+    assert len(json.loads(spoilt.content)["comments"]) == 3
     with FakeTenant("https://other.reinfer.io") as other:
         other.add_dataset("acme/support", comments=COMMENTS)
-        assert list(export(other)) == other.exported("acme/support")
-        assert list(export(tenant)) == tenant.exported("acme/support")
+        assert post(other)["comments"] == other.exported("acme/support")
+        assert list(post(other)) == ["comments", "status"]
+    post(tenant)
 """
     )
     result, report = told(pytester)
     result.assert_outcomes(passed=1)
-    assert len(report["not_varied"]) == 1
+    assert (report["broke"], report["depended"]) == ([], [])
+    assert {each["route"] for each in report["unnoticed"]} == {"export_dataset"}

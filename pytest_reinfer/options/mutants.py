@@ -61,6 +61,9 @@ class Mutants:
         marked = [marker.name for marker in item.iter_markers() if marker.name in self._others]
         if marked:
             return f"it is marked {marked[0]}, which runs it again in its own way"
+        closest = next((each for each in item.iter_markers("reinfer") if "mutants" in each.kwargs), None)
+        if closest is not None and not closest.kwargs["mutants"]:
+            return "its marker says mutants=False"
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             return "@given runs it again and again"
         if "subtests" in getattr(item, "fixturenames", ()):
