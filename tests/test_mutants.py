@@ -427,6 +427,23 @@ def anyio_backend():
     ]
 
 
+def test_a_variation_is_of_one_route(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+def test_it(tenant):
+    post(tenant)
+    answer = requests.get(tenant.url + "/api/v1/datasets", headers=tenant.headers, timeout=5)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert list(answer.json()) == ["datasets", "status"]
+"""
+    )
+    result, report = told(pytester)
+    result.assert_outcomes(failed=1)
+    broke = [each["variation"] for each in report["broke"]]
+    assert broke == [f"list_datasets:{kind}" for kind in ("charset", "key_order", "unknown")]
+
+
 def test_only_answers_of_the_tests_own_tenant_that_are_well_are_varied(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         HEAD
