@@ -10,6 +10,8 @@ import pytest
 
 import pytest_reinfer.options.mutants  # noqa: F401 -- a session inside this one would forget it
 
+from pytest_reinfer import mutants
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -171,6 +173,14 @@ def test_workers_tell_the_same_as_one_process(pytester: pytest.Pytester) -> None
     assert len(reports[0]["broke"]) == 5
 
 
+def test_in_whatever_order_tests_end_the_same_is_told() -> None:
+    outcomes = [["list_datasets:charset", "broke", "x"], ["list_datasets:empty:datasets", "unnoticed", ""]]
+    plain = {"command": "pytest", "left": None, "seconds": 1.0, "outcomes": outcomes, "variations": 3}
+    tests = [{**plain, "test": name} for name in "abc"]
+    assert mutants.told(tests).json() == mutants.told(tests[::-1]).json()
+    assert [each.test for each in mutants.told(tests[::-1]).broke] == ["a"]
+
+
 def test_one_variation_alone_shows_the_clients_own_failure(pytester: pytest.Pytester) -> None:
     path = pytester.makepyfile(HEAD + FIVE_BLIND_SPOTS)
     variation = f"export_dataset:absent:{COMMENT}.thread_id"
@@ -225,6 +235,7 @@ def test_a_comment_is_what_it_is(tenant):
         ("read = lambda: post(tenant)['comments'][0]['comment']['thread_id']\n    read()", "noticed"),
         ("first(tenant)", "broke"),
         ("raise_group(tenant)", "broke"),
+        ("if 'thread_id' not in post(tenant)['comments'][0]['comment']: raise_assertions()", "noticed"),
         ("post(tenant)", "unnoticed"),
     ],
 )
@@ -234,6 +245,9 @@ def test_an_absent_field_is_noticed_by_the_test_or_breaks_the_client(
     client = """
 def first(tenant):
     return post(tenant)['comments'][0]['comment']['thread_id']
+
+def raise_assertions():
+    raise ExceptionGroup("", [AssertionError()])
 
 def raise_group(tenant):
     try:
