@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pytest_reinfer.options.mutants  # noqa: F401 -- a session inside this one would forget it
-
 from pytest_reinfer import mutants
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ CONSTRAINTS = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
     *("minimum", "maximum", "required", "additionalProperties", "x-unordered"),
 }
-ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence"}
+ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence", "x-unbuilt"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly", "deprecated"}
 OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
 OF_API = {
@@ -199,6 +199,13 @@ def test_a_pattern_means_the_same_to_both_validators(name: str) -> None:
 
 
 @each_file
+def test_what_is_not_built_of_a_place_is_all_of_it_or_a_value_or_that_a_key_is_missing_or_there(name: str) -> None:
+    for pointer, node in nodes(name) if name != "api.json" else ():  # which has whole routes there
+        allowed = {"*", *node.get("enum", ()), *({"absent", "present"} if "/response/" in pointer else ())}
+        assert set(node.get("x-unbuilt", ())) <= allowed, pointer
+
+
+@each_file
 def test_a_constraint_has_evidence(name: str) -> None:
     general: set[str] = set()  # the places whose evidence speaks for those below, too
     for pointer, node in nodes(name):
@@ -270,7 +277,7 @@ def test_every_refusal_of_the_catalogue_is_used() -> None:
 @pytest.mark.parametrize("error", load("api.json")["x-errors"])
 def test_a_refusal_says_what_it_answers_and_when(error: str) -> None:
     refusal = load("api.json")["x-errors"][error]
-    assert set(refusal) == {"status", "message", "when", "evidence"}
+    assert set(refusal) - {"routeless"} == {"status", "message", "when", "evidence"}
     assert 400 <= refusal["status"] < 500
     body = {"status": "error", "message": refusal["message"]}
     assert verdicts("objects/error.json", body) == {"jsonschema": True, "jsonschema_rs": True}
