@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
 MARKER = (
     "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536, "
-    "tls=False, min_evidence=None, strict=False): how the fixtures `reinfer` and `reinfer_server` make their tenant. "
-    "url: where it answers, without a server; tls: whether `reinfer_server` speaks https; seed: what ids and "
-    "generated content follow from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
-    "unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake does not build; "
+    "tls=False, min_evidence=None, strict=False, mutants=True): how the fixtures `reinfer` and `reinfer_server` make "
+    "their tenant. url: where it answers, without a server; tls: whether `reinfer_server` speaks https; seed: what ids "
+    "and generated content follow from; sleep: 'clock' leads what the code sleeps to the tenant's clock; "
+    "unknown_routes, unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake "
+    "does not build; "
     "log_bodies: bytes of a request's body that are kept in `reinfer.requests`; min_evidence: the least kind of "
     "evidence, such as 'documented', of rules of the API that the test may rely on; strict: what the test sends and "
-    "gets is held against the contract to the letter, as by --reinfer-strict."
+    "gets is held against the contract to the letter, as by --reinfer-strict; mutants: False keeps its answers as they "
+    "are with --reinfer-mutants."
 )
 FAIL = (
     "reinfer_fail(what, *, times=1, nth=None, route=None, ...): requests to the tenant of the fixture `reinfer` fail, "
@@ -106,6 +108,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the most runs of a test marked reinfer_sweep (default: 1000)",
     )
     group.addoption(
+        "--reinfer-mutants",
+        dest="reinfer_mutants",
+        action="store_true",
+        help="run each test with a tenant again while its answers vary within the contract, and tell what broke the "
+        "client and what no test noticed",
+    )
+    group.addoption(
+        "--reinfer-mutant",
+        dest="reinfer_mutant",
+        type=_variation,
+        metavar="ID",
+        help="of --reinfer-mutants only this variation, such as export_dataset:empty_page",
+    )
+    group.addoption(
+        "--reinfer-mutants-max",
+        dest="reinfer_mutants_max",
+        type=_most,
+        metavar="N",
+        help="the most runs of a test with --reinfer-mutants (default: 1000)",
+    )
+    group.addoption(
+        "--reinfer-mutants-json",
+        dest="reinfer_mutants_json",
+        metavar="FILE",
+        help="where --reinfer-mutants writes its report as JSON",
+    )
+    group.addoption(
         "--reinfer-coverage",
         dest="reinfer_coverage",
         action="append",
@@ -147,6 +176,13 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config)
     config.pluginmanager.register(session, "reinfer-session")
     config.add_cleanup(session.close)
+    if config.getoption("reinfer_mutants") or config.getoption("reinfer_mutant") is not None:
+        from pytest_reinfer.options.mutants import Mutants  # noqa: PLC0415
+
+        config.pluginmanager.register(Mutants(config, RERUNS), "reinfer-mutants")
+    for name in ("max", "json"):
+        if config.getoption(f"reinfer_mutants_{name}") is not None and not config.getoption("reinfer_mutants"):
+            raise pytest.UsageError(f"--reinfer-mutants-{name} is for --reinfer-mutants: give both.")
     if config.getoption("reinfer_coverage") or config.getoption("reinfer_coverage_fail_under") is not None:
         from pytest_reinfer.options.coverage import Coverage  # noqa: PLC0415
 
@@ -182,6 +218,16 @@ def _pair(text: str) -> tuple[int, str]:
             f"it takes K:KIND, a request, counted from 1, and a kind of failure, such as 3:409, not {text!r}"
         )
     return int(k), kind
+
+
+def _variation(text: str) -> str:
+    """The name of a variation; ArgumentTypeError for what is none."""
+    from pytest_reinfer import variations  # noqa: PLC0415
+
+    try:
+        return str(variations.read(text))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _most(text: str) -> int:
@@ -312,7 +358,8 @@ class Session:
         marks.reverse()  # the closest last
         settings = self._settings(marks)
         sleep, tls = settings.pop("sleep"), settings.pop("tls")
-        settings.pop("strict", None)  # it is said of the test, whatever tenants it has
+        for said in ("strict", "mutants"):  # of the test, whatever tenants it has
+            settings.pop(said, None)
         if sleep not in ("real", "clock"):
             _wrong(f"sleep is 'real' or 'clock', not {sleep!r}", MARKER)
         if tls not in (True, False) or (tls and not on_server):

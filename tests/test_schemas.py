@@ -29,7 +29,7 @@ ROUTES = [name for name in FILES if name.startswith("routes/")]
 LINKS = {"$schema", "$ref", "$defs", "properties", "patternProperties", "items"}
 CONSTRAINTS = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
-    *("minimum", "maximum", "required", "additionalProperties"),
+    *("minimum", "maximum", "required", "additionalProperties", "x-unordered"),
 }
 ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence", "x-built", "x-always"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly", "deprecated"}
@@ -355,6 +355,12 @@ def test_a_route_names_the_kind_of_each_of_its_query_parameters(name: str) -> No
     assert "additionalProperties" not in query, "other parameters are ignored"
     if query["properties"]:
         assert set(contract.kinds(f"{name}#/properties/query").values()) <= {"string", "integer", "boolean", "array"}
+
+
+@each_file
+def test_only_a_list_is_unordered(name: str) -> None:
+    for pointer, node in nodes(name):
+        assert "x-unordered" not in node or (node["x-unordered"] is True and node["type"] == "array"), pointer
 
 
 @each_route

@@ -109,7 +109,7 @@ def _response(adapter: HTTPAdapter, request: requests.PreparedRequest, answer: R
     response.headers = CaseInsensitiveDict()
     for name, value in answer.headers.items():
         response.headers[name] = value
-    response.encoding = _encoding(answer.headers.get("Content-Type"))
+    response.encoding = _encoding(response.headers.get("Content-Type"))
     response.raw = _DrainedRaw(answer, request, adapter)
     response.reason = http.client.responses.get(answer.status, "")
     response.url = str(request.url)
