@@ -33,7 +33,7 @@ CONSTRAINTS = {
 }
 ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly"}
-OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
+OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages", "x-reads"}
 OF_API = {
     *("x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-no-charge"),
     "x-behaviour",
@@ -319,6 +319,14 @@ def test_a_route_names_the_kind_of_each_of_its_query_parameters(name: str) -> No
 def test_the_batch_of_a_route_is_a_list_that_its_body_must_have(name: str) -> None:
     batch, body = load(name).get("x-batch"), load(name)["properties"].get("body", {})
     assert batch is None or (batch in body["required"] and body["properties"][batch]["type"] == "array")
+
+
+@each_route
+def test_a_route_that_says_it_only_reads_is_one_whose_method_does_not_say_so(name: str) -> None:
+    schema = load(name)
+    method = schema["x-route"].partition(" ")[0]
+    assert schema.get("x-reads", True) is True
+    assert "x-reads" not in schema or (method == "POST" and "x-reads" in schema["x-evidence"])
 
 
 def test_a_route_is_either_built_or_not() -> None:
