@@ -16,7 +16,7 @@ LAYERS = [
     ["content"],
     ["contract"],
     ["refusal", "comments", "log", "violations"],
-    ["faults", "tenant"],
+    ["faults", "tenant", "drift"],
     ["clock", "budget", "emails", "markup", "threads"],
     ["export", "labelling", "people", "query", "seeding", "state", "unexpected", "given"],
     ["verdict", "projects"],

@@ -31,8 +31,8 @@ CONSTRAINTS = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
     *("minimum", "maximum", "required", "additionalProperties"),
 }
-ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence"}
-EVIDENCED = CONSTRAINTS | {"default", "readOnly"}
+ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence", "x-given"}
+EVIDENCED = CONSTRAINTS | {"default", "readOnly", "x-order"}
 OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages", "x-reads"}
 OF_API = {
     *("x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-no-charge"),
