@@ -6,30 +6,23 @@ own, while those of its class, module and session stay. Of all the runs one is r
 
 from __future__ import annotations
 
-import copy
-import os
 import re
 import shlex
 from dataclasses import replace
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import pytest
-from _pytest.capture import CaptureFixture
-from _pytest.runner import runtestprotocol
 
-from pytest_reinfer import contract
+from pytest_reinfer import contract, runs
 from pytest_reinfer.faults import Plan, fail
-from pytest_reinfer.patching import Link, Replaced
+from pytest_reinfer.runs import Ran, Verdict, report, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Sized
+    from collections.abc import Iterator, Mapping, Sequence, Sized
 
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.injection import Injection
-
-    Arrange = Callable[[FakeTenant], object]
-    When = Literal["setup", "call", "teardown"]
 
 KINDS: Final = (
     409,
@@ -40,7 +33,6 @@ KINDS: Final = (
     "connection_reset",
     "read_timeout",
 )  # of a sweep that names none
-PHASES: Final = ("setup", "call", "teardown")
 SHOWN = 20  # so many failed runs a report lists
 LONGEST = 160  # so much of an exception's words
 
@@ -68,56 +60,9 @@ class Pair(NamedTuple):
         return str(found[0]) if found and ran.met else "no request"
 
 
-class Ran(NamedTuple):
-    """What came of a run."""
-
-    item: pytest.Item
-    reports: list[pytest.TestReport]
-    errors: list[BaseException]
-    tenants: list[FakeTenant]
-    arranged: list[Any]  # what came of arranging them
-    read: list[str]  # what the test itself read of what it printed
-
-    @property
-    def met(self) -> bool:
-        """Whether any request met what a sweep put in force."""
-        return any(injection.fired for injection in self.arranged)
-
-    @property
-    def failed(self) -> bool:
-        """Whether it failed, also where that is expected."""
-        ended = (pytest.skip.Exception, pytest.xfail.Exception)
-        return not all(isinstance(error, ended) for error in self.errors)
-
-    @property
-    def skipped(self) -> bool:
-        """Whether it ended itself, by skip or xfail."""
-        return bool(self.errors) and not self.failed
-
-    @property
-    def passed(self) -> bool:
-        """Whether it ran to its end; with --setup-only nothing does."""
-        return not self.errors and len(self.reports) == len(PHASES)
-
-
-class Verdict(NamedTuple):
-    """What is told of a test: one of its runs, and all of them in a line, and in a section where something failed."""
-
-    ran: Ran
-    total: str
-    seconds: float | None = None  # that they all took
-    section: str | None = None
-    failure: str | None = None  # in the place of what the run itself came to
-
-
 def protocol(item: pytest.Item, nextitem: pytest.Item | None, markers: Mapping[str, str]) -> None:
     """Run a test as its marker wants it, and report it as one. markers: what they say of themselves, by name."""
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    *reports, last = _reports(item, markers)
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logreport(report=_closed(item, nextitem, last))
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    runs.protocol(item, nextitem, lambda: _reports(item, markers))
 
 
 def _reports(item: pytest.Item, markers: Mapping[str, str]) -> list[pytest.TestReport]:
@@ -127,23 +72,12 @@ def _reports(item: pytest.Item, markers: Mapping[str, str]) -> list[pytest.TestR
     try:
         _refuse(item, name, [other.name for other in others])
         judge = {"reinfer_sweep": _sweep, "reinfer_deny_each": _deny_each}[name]
-        ran, total, seconds, section, failure = judge(item, marker, markers[name])
+        verdict = judge(item, marker, markers[name])
     except pytest.fail.Exception as refusal:
-        reports = [_report(item, "setup", refusal), _report(item, "teardown")]
+        reports = [report(item, "setup", refusal), report(item, "teardown")]
         reports[-1].user_properties = [*item.user_properties, (name, "no run: refused, as its error says")]
         return reports
-    reports = ran.reports
-    if failure is not None:
-        call = _report(ran.item, "call", pytest.fail.Exception(failure, pytrace=False))
-        reports = [_report(ran.item, "setup"), call, reports[-1]]
-    if seconds is not None:
-        reports[-2].duration = seconds
-    for report in reports:
-        report.user_properties = [*report.user_properties, (name, total)]
-    if section is not None:
-        told = next((report for report in reports if report.outcome != "passed"), reports[-1])
-        told.sections.append((name.replace("_", " "), section))
-    return reports
+    return runs.reported(name, verdict)
 
 
 def _refuse(item: pytest.Item, name: str, others: list[str]) -> None:
@@ -189,7 +123,7 @@ def _sweep(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdict:
         _refused(f"{error} The marker is @pytest.mark.{help_text}")
     if named is not None:
         return _one(item, pair)
-    base = _run(item)
+    base = run(item)
     if not base.passed:
         return Verdict(base, "no run with a failure: the test does not pass as it is")
     tenant = _tenant(base, "reinfer_sweep")
@@ -209,7 +143,7 @@ def _sweep(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdict:
 
 def _one(item: pytest.Item, pair: Pair) -> Verdict:
     """The run that the command line names."""
-    ran = _run(item, pair.arrange)
+    ran = run(item, pair.arrange)
     failure = None
     if ran.passed and not ran.met:
         made = _asked(_tenant(ran, "reinfer_sweep"), pair.plan.faults[0].route)
@@ -228,7 +162,7 @@ def _swept(item: pytest.Item, base: Ran, pairs: list[Pair], unasked: list[str], 
     smallest, idle, skipped = base, 0, 0
     seconds = base.reports[-2].duration
     for pair in pairs:
-        ran = _run(item, pair.arrange)
+        ran = run(item, pair.arrange)
         tried.append(pair)
         seconds += sum(report.duration for report in ran.reports)
         skipped += ran.skipped
@@ -254,9 +188,7 @@ def _swept(item: pytest.Item, base: Ran, pairs: list[Pair], unasked: list[str], 
         return Verdict(base, total, seconds, failure=failure if missed else None)
     total += f"; {len(failed)} failed: {_listed(failed)}"
     first = failed[0]
-    file = os.path.relpath(item.path, item.config.invocation_params.dir)
-    test = shlex.quote("::".join([file, *item.nodeid.split("::")[1:]]))
-    again = f"pytest {test} --reinfer-sweep={shlex.quote(str(first))}"
+    again = f"{runs.command(item)} --reinfer-sweep={shlex.quote(str(first))}"
     lines = [total, f"The smallest is {first}: {first.met(smallest)}"]
     lines += ["It alone, by command or in the test:", f"  {again}", f"  reinfer.{first.plan}"]
     return Verdict(smallest, f"{total}; the smallest again: {again}", seconds, "\n".join(lines))
@@ -301,7 +233,7 @@ def _deny_each(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdic
     """Take each permission that the test uses, and see that the refusal is told."""
     if marker.args or marker.kwargs:
         _refused(f"It takes no arguments. The marker is @pytest.mark.{help_text}")
-    base = _run(item)
+    base = run(item)
     if not base.passed:
         return Verdict(base, "no permission denied: the test does not pass as it is")
     permissions = _tenant(base, "reinfer_deny_each").permissions_used
@@ -312,7 +244,7 @@ def _deny_each(item: pytest.Item, marker: pytest.Mark, help_text: str) -> Verdic
     seconds = base.reports[-2].duration
     wrong, told, unrefused = [], [], 0
     for permission in permissions:
-        ran = _run(item, methodcaller("deny", permission))
+        ran = run(item, methodcaller("deny", permission))
         seconds += sum(report.duration for report in ran.reports)
         refused = _was_refused(ran)
         unrefused += not refused
@@ -378,97 +310,11 @@ def _words(error: BaseException | None) -> Iterator[str]:
 # ------------------------------------------------------------------------------------------------------------- runs
 
 
-class _Errors:
-    """Remembers what the phases of a run raise, behind what other plugins make of it."""
-
-    def __init__(self, errors: list[BaseException]) -> None:
-        self._errors = errors
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, object, object]:
-        report = yield
-        if call.excinfo is not None:
-            self._errors.append(call.excinfo.value)
-        return report
-
-
-def _run(item: pytest.Item, arrange: Arrange | None = None) -> Ran:
-    """Run a test once, with nothing of earlier runs, and report nothing. arrange: what is done to its tenant."""
-    twin = _twin(item)
-    ran = Ran(twin, [], [], [], [], [])
-
-    def arranged(tenant: FakeTenant) -> None:
-        ran.tenants.append(tenant)
-        if arrange is not None:
-            tenant.faults_must_fire = False  # the test may end before its own do
-            ran.arranged.append(arrange(tenant))
-
-    def reading(link: Link) -> Callable[[Any], Any]:
-        def readouterr(fixture: Any) -> Any:
-            read = link.previous(fixture)
-            ran.read.extend(text.decode(errors="replace") if isinstance(text, bytes) else text for text in read)
-            return read
-
-        return readouterr
-
-    vars(twin)["reinfer_arrange"] = arranged
-    heard = _Errors(ran.errors)
-    item.config.pluginmanager.register(heard)
-    try:
-        with Replaced(CaptureFixture, "readouterr", reading):
-            # beside another, the rest of the stack stays
-            ran.reports.extend(runtestprotocol(twin, log=False, nextitem=_twin(item)))
-    finally:
-        item.config.pluginmanager.unregister(heard)
-    return ran
-
-
-def _twin(item: pytest.Item) -> pytest.Item:
-    """A copy of a test as it was collected, which shares nothing that a run changes."""
-    twin = copy.copy(item)
-    twin.own_markers = [*item.own_markers]
-    twin.user_properties = [*item.user_properties]
-    vars(twin)["_report_sections"] = []
-    vars(twin)["_request"] = False  # pytest makes a new one
-    if isinstance(item.parent, pytest.Class):
-        for name in ("_obj", "_instance"):  # the method, and the object it is bound to
-            vars(twin).pop(name, None)
-    return twin
-
-
 def _tenant(ran: Ran, name: str) -> FakeTenant:
     """The tenant of a run."""
     if not ran.tenants:
         _refused(f"{name} is about the tenant of the fixture `reinfer`, which the test does not use: ask for it.")
     return ran.tenants[-1]
-
-
-def _report(item: pytest.Item, when: When, failure: BaseException | None = None) -> pytest.TestReport:
-    """The report of a phase that raises a failure, or passes."""
-
-    def phase() -> None:
-        if failure is not None:
-            raise failure
-
-    return _made(item, pytest.CallInfo.from_call(phase, when))
-
-
-def _closed(item: pytest.Item, nextitem: pytest.Item | None, last: pytest.TestReport) -> pytest.TestReport:
-    """The report of the teardown, when the fixtures too have ended that the next test does not share."""
-    session = item.session
-    following = None if session.shouldfail or session.shouldstop else nextitem
-    end = session._setupstate.teardown_exact  # noqa: SLF001 -- as `runtestprotocol` ends them
-    call = pytest.CallInfo.from_call(lambda: end(following), "teardown", (pytest.exit.Exception, KeyboardInterrupt))
-    if call.excinfo is None:
-        return last
-    report = _made(item, call)
-    report.user_properties = last.user_properties
-    return report
-
-
-def _made(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
-    report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
-    return report
 
 
 def _listed(found: Sequence[object]) -> str:

@@ -49,6 +49,7 @@ LAYERS = [
     ["strategies.machine"],
     ["strategies"],
     [""],
+    ["runs"],
     ["reruns"],
     ["plugin"],
     ["command"],
