@@ -83,6 +83,8 @@ class FakeTenant:
     log_bodies: request bodies up to so many bytes are kept in `requests`.
     """
 
+    live: bool = False  # whether it is a real one, as of --reinfer-target
+
     def __init__(
         self,
         url: str | None = None,

@@ -1,0 +1,316 @@
+"""`--reinfer-target`: a user's own tests on a real tenant, which is a second fake on a port here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_reinfer import FakeTenant
+from pytest_reinfer.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+GET = """
+    import pytest, requests
+
+    def get(tenant, path="/api/v1/datasets", **given):
+        given.setdefault("headers", tenant.headers)
+        return requests.get(tenant.url + path, timeout=5, **given)
+
+    def put(tenant, path, body, **given):
+        return requests.put(tenant.url + path, json=body, headers=tenant.headers, timeout=5, **given)
+
+    def post(tenant, path, body, **given):
+        return requests.post(tenant.url + path, json=body, headers=tenant.headers, timeout=5, **given)
+
+    reads, writes = pytest.mark.reinfer(live="read"), pytest.mark.reinfer(live="write")
+"""
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTenant]:
+    """The real tenant of the tests: another fake one, on a port."""
+    with Server() as server:
+        tenant = FakeTenant(f"{server.url}/real", seed=7, unknown_routes="allow")
+        server.plug(tenant)
+        monkeypatch.setenv("REINFER_ENDPOINT", tenant.url)
+        monkeypatch.setenv("REINFER_TOKEN", tenant.token)
+        yield tenant
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, real: FakeTenant) -> Callable[..., pytest.RunResult]:
+    """Run tests on it."""
+
+    def run(tests: str, *options: str, target: str = "live", **outcomes: int) -> pytest.RunResult:
+        pytester.makeini("[pytest]\nfilterwarnings = error\n")
+        pytester.makepyfile(GET + tests)
+        result = pytester.runpytest_inprocess(
+            "-p", "no:randomly", "-p", "no:cacheprovider", f"--reinfer-target={target}", *options
+        )
+        result.assert_outcomes(**outcomes)
+        assert real.token not in result.stdout.str() + result.stderr.str()
+        return result
+
+    return run
+
+
+def test_a_test_that_is_marked_reads_the_real_tenant_and_others_are_skipped(
+    run: Callable[..., pytest.RunResult], real: FakeTenant
+) -> None:
+    real.add_dataset("acme/support", comments=3)
+    result = run(
+        """
+    @reads
+    def test_marked(reinfer):
+        import os
+        assert os.environ["REINFER_ENDPOINT"] == reinfer.url and reinfer.live
+        assert reinfer.environment == {"REINFER_ENDPOINT": reinfer.url, "REINFER_TOKEN": reinfer.token}
+        assert [each["name"] for each in get(reinfer).json()["datasets"]] == ["support"]
+        reinfer.assert_requested("list_datasets", times=1, status=200, permission="View labels")
+        reinfer.assert_not_requested("export_dataset")
+        assert reinfer.permissions_used == ("View labels",) and len(reinfer.requests) == 1
+        page = post(reinfer, "/api/v1/datasets/acme/support/export", {"limit": 2}).json()
+        assert len(page["comments"]) == 2
+        (dataset,) = reinfer.datasets
+        assert dataset.full_name == "acme/support" and reinfer.dataset("acme/support") == dataset
+        assert [each.full_name for each in reinfer.sources] == ["acme/support"]
+        assert [each.name for each in reinfer.projects] == ["acme"] and reinfer.buckets == ()
+
+    def test_unmarked(reinfer):
+        raise AssertionError("it is not to run")
+
+    def test_without():
+        pass
+    """,
+        "-rs",
+        passed=2,
+        skipped=1,
+    )
+    result.stdout.fnmatch_lines(["*--reinfer-target=live: the test is not marked as safe for a real tenant*"])
+    result.stdout.fnmatch_lines(["*::test_marked: on the real tenant: 2 exchanges"])
+    assert [request.route for request in real.requests][:2] == ["list_datasets", "export_dataset"]
+
+
+def test_a_write_never_reaches_the_real_tenant_from_a_test_that_reads(
+    run: Callable[..., pytest.RunResult], real: FakeTenant
+) -> None:
+    real.add_dataset("acme/support", comments=1)
+    result = run(
+        """
+    def swallow(call, *args, **given):
+        try:
+            return call(*args, **given)
+        except Exception:
+            return None
+
+    @reads
+    @pytest.mark.parametrize("method, path", [
+        ("PUT", "/api/v1/datasets/acme/new"), ("POST", "/api/v1/datasets/acme/support"),
+        ("DELETE", "/api/v1/datasets/acme/support"), ("POST", "/api/v1/sources/acme/support/sync"),
+        ("POST", "/api/v1/datasets/acme/support%2F..%2Fsupport/export"), ("POST", "/api/v1/datasets/../support/export"),
+        ("PATCH", "/api/v1/anything"), ("POST", "/api/v1/audit_events/query"), ("post", "/api/v1/nothing"),
+        ("POST", "/api/v1/datasets/acme/export"),
+    ])
+    def test_writes(reinfer, method, path):
+        url = reinfer.url + path
+        prepared = requests.Request(method, url, json={}, headers=reinfer.headers).prepare()
+        prepared.url, prepared.method = url, method
+        swallow(requests.Session().send, prepared, timeout=5)
+
+    @reads
+    def test_writes_on_a_port(reinfer_server):
+        assert put(reinfer_server, "/api/v1/datasets/acme/new", {"dataset": {}}).status_code == 500
+
+    @reads
+    def test_only_asks(reinfer):
+        for path, body in {
+            "/api/v1/datasets/acme/support/export": {},
+            "/api/_private/datasets/acme/support/query": {"limit": 1, "filter": {}, "order": {"kind": "recent"}},
+            "/api/v1/sources/acme/support/statistics": {},
+        }.items():
+            assert post(reinfer, path, body).status_code < 500, path
+        assert requests.head(reinfer.url + "/api/v1/datasets", headers=reinfer.headers, timeout=5).status_code == 405
+
+    @reads
+    def test_tells_by_itself(reinfer):
+        with pytest.raises(AssertionError, match="create_dataset, which may write.*nothing was sent"):
+            put(reinfer, "/api/v1/datasets/acme/new", {"dataset": {}})
+        assert reinfer.requests[-1].status is None
+    """,
+        passed=1,
+        failed=12,
+    )
+    result.stdout.fnmatch_lines(
+        ["*DELETE /api/v1/datasets/acme/support (delete_dataset, which may write) was kept from the real tenant*"]
+    )
+    assert {request.method for request in real.requests} <= {"GET", "HEAD", "POST"}
+    assert {request.route for request in real.requests if request.method == "POST"} == {
+        "export_dataset",
+        "query_dataset",
+        "source_statistics",
+    }
+    assert [dataset.full_name for dataset in real.datasets] == ["acme/support"]
+
+
+WRITES = """
+    @writes
+    def test_writes(reinfer, reinfer_project):
+        source = reinfer.add_source(f"{reinfer_project}/mail", title="Mail", comments=2)
+        dataset = reinfer.add_dataset(f"{reinfer_project}/support", sources=[source], labels=["Claim"])
+        assert dataset.source_ids == (source.id,) and "Claim" in dataset.labels
+        uids = reinfer.add_comments(source, [
+            {"id": "aa", "timestamp": "2024-01-01T00:00:00Z", "messages": [{"body": {"text": "Hello"}}]}
+        ])
+        assert uids == (f"{source.id}.aa",)
+        page = post(reinfer, f"/api/v1/datasets/{dataset.full_name}/export", {}).json()
+        assert len(page["comments"]) == 3
+        assert put(reinfer, f"/api/v1/datasets/{reinfer_project}/mine", {"dataset": {"title": "Mine"}}).ok
+        made = put(reinfer, f"/api/v1/sources/{reinfer_project}/theirs", {"source": {}}).json()["source"]
+        by_id = f"{reinfer.url}/api/v1/sources/id:{made['id']}"
+        assert requests.delete(by_id, headers=reinfer.headers, timeout=5).ok
+        other = reinfer.add_dataset(f"{reinfer_project}-b/support", comments=[], labels=["New > Claim"])
+        assert [each.full_name for each in reinfer.datasets][-1] == other.full_name
+"""
+
+
+def test_a_test_that_writes_has_a_project_of_its_own_which_is_removed(
+    run: Callable[..., pytest.RunResult], real: FakeTenant
+) -> None:
+    real.add_dataset("acme/support", comments=1)
+    run(
+        WRITES
+        + """
+    @writes
+    def test_fails(reinfer, reinfer_project):
+        reinfer.add_dataset(f"{reinfer_project}/support", comments=5)
+        assert len(post(reinfer, f"/api/v1/datasets/{reinfer_project}/support/export", {}).json()["comments"]) == 4
+
+    @writes
+    def test_is_interrupted_in_a_fixture(reinfer, reinfer_project, request):
+        pytest.fail("over")
+    """,
+        passed=1,
+        failed=2,
+    )
+    assert [project.name for project in real.projects] == ["acme"]
+    assert [dataset.full_name for dataset in real.datasets] == ["acme/support"]
+    made = [request.path for request in real.requests if request.route == "create_project"]
+    assert len(set(made)) == 4
+    assert all(path.rpartition("/")[2].startswith("pytest-reinfer-") for path in made)
+
+
+def test_it_writes_in_its_own_project_alone(run: Callable[..., pytest.RunResult], real: FakeTenant) -> None:
+    dataset = real.add_dataset("acme/support", comments=1)
+    result = run(
+        f"""
+    @writes
+    def test_elsewhere(reinfer, reinfer_project):
+        with pytest.raises(AssertionError):
+            put(reinfer, "/api/v1/datasets/acme/new", {{"dataset": {{}}}})
+
+    @writes
+    def test_by_id(reinfer, reinfer_project):
+        get(reinfer)  # in which the id is shown
+        with pytest.raises(AssertionError):
+            requests.delete(f"{{reinfer.url}}/api/v1/datasets/id:{dataset.id}", headers=reinfer.headers, timeout=5)
+
+    @writes
+    def test_a_name_that_starts_alike(reinfer, reinfer_project):
+        with pytest.raises(AssertionError):
+            put(reinfer, f"/api/v1/datasets/{{reinfer_project}}x/new", {{"dataset": {{}}}})
+
+    @writes
+    def test_users(reinfer, reinfer_project):
+        with pytest.raises(AssertionError):
+            put(reinfer, "/api/_private/users", {{"user": {{"username": "eve", "email": "eve@example.com"}}}})
+
+    @writes
+    def test_without_a_project(reinfer):
+        with pytest.raises(AssertionError, match="ask for the fixture `reinfer_project`"):
+            put(reinfer, "/api/_private/projects/mine", {{"project": {{}}}})
+    """,
+        failed=5,
+    )
+    result.stdout.fnmatch_lines(["*it is not in the test's own project, pytest-reinfer-*: write there alone.*"])
+    assert [each.full_name for each in real.datasets] == ["acme/support"]
+    assert [user.username for user in real.users] == ["admin"]
+    assert [project.name for project in real.projects] == ["acme"]
+
+
+def test_what_a_real_tenant_cannot_do_fails_at_the_line_that_asks(run: Callable[..., pytest.RunResult]) -> None:
+    result = run(
+        """
+    @reads
+    def test_clock(reinfer):
+        reinfer.clock.advance(10)
+
+    @reads
+    def test_fail(reinfer):
+        reinfer.fail(503)
+
+    @reads
+    def test_adds(reinfer):
+        reinfer.add_dataset("acme/support", comments=3)
+
+    @writes
+    def test_adds_elsewhere(reinfer, reinfer_project):
+        reinfer.add_source("acme/mail")
+
+    @writes
+    def test_stamps(reinfer, reinfer_project):
+        comment = {"id": "aa", "timestamp": "2024-01-01T00:00:00Z", "messages": [{"body": {"text": "Hello"}}]}
+        reinfer.add_source(f"{reinfer_project}/a", comments=[{**comment, "created_at": "2024-01-01T00:00:00Z"}])
+
+    @writes
+    def test_wrong_field(reinfer, reinfer_project):
+        reinfer.add_source(f"{reinfer_project}/a", titel="Mail")
+
+    @pytest.mark.reinfer(live="read", sleep="clock")
+    def test_sleeps(reinfer):
+        pass
+
+    @reads
+    @pytest.mark.reinfer_fail(503)
+    def test_marked_to_fail(reinfer):
+        pass
+
+    @reads
+    @pytest.mark.reinfer_sweep
+    def test_swept(reinfer):
+        pass
+
+    @pytest.mark.reinfer(live="all")
+    def test_all(reinfer):
+        pass
+
+    @reads
+    def test_project(reinfer, reinfer_project):
+        pass
+    """,
+        "--tb=short",
+        failed=6,
+        errors=5,
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "*test_what_*: in test_clock",
+            "*reinfer.clock.advance(10)",
+            "*`reinfer.clock` is for a fake tenant, and this run of the test is on a real one.*",
+        ]
+    )
+    result.stdout.fnmatch_lines_random(
+        [
+            "*add_dataset: the project 'acme' is not the test's own in the real tenant. Ask for*",
+            "*a real tenant sets created_at of a comment by itself.*",
+            "*'titel' was unexpected*",
+            "*live and sleep='clock': a real tenant has no clock*",
+            "*live and reinfer_fail: a real tenant does not fail on demand*",
+            "*live and reinfer_sweep: *",
+            "*live is 'read' or 'write', not 'all'*",
+            "*live='read', and `reinfer_project`, which is to write in*",
+        ]
+    )
