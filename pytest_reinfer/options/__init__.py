@@ -1,1 +1,1 @@
-"""What options of pytest do, each in a module of its own, loaded where its option is given."""
+"""What options of pytest switch on, one module each: loaded only where the option is given."""
