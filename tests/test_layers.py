@@ -50,7 +50,10 @@ LAYERS = [
     ["strategies"],
     [""],
     ["reruns"],
+    ["options"],
     ["plugin"],
+    ["commands"],
+    ["commands.serve"],
     ["command"],
     ["__main__"],
 ]
