@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,8 @@ from pytest_reinfer.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pytest_reinfer.wire import Exchange, Request
 
 GET = """
     import pytest, requests
@@ -311,6 +313,217 @@ def test_what_a_real_tenant_cannot_do_fails_at_the_line_that_asks(run: Callable[
             "*live and reinfer_fail: a real tenant does not fail on demand*",
             "*live and reinfer_sweep: *",
             "*live is 'read' or 'write', not 'all'*",
-            "*live='read', and `reinfer_project`, which is to write in*",
+            "*live='read', and *`reinfer_project`, which is to write in*",
         ]
+    )
+
+
+def test_on_both_a_test_is_run_twice_reported_once_and_compared(
+    run: Callable[..., pytest.RunResult], real: FakeTenant, pytester: pytest.Pytester
+) -> None:
+    real.add_dataset("acme/support", comments=3)
+    result = run(
+        WRITES
+        + """
+    @pytest.fixture
+    def support(reinfer):
+        if not reinfer.live:
+            reinfer.add_dataset("acme/support", comments=5)
+
+    @reads
+    def test_reads(reinfer, support):
+        assert len(get(reinfer).json()["datasets"]) == 1
+        assert get(reinfer, "/api/v1/datasets/acme/nothing").status_code == 404
+
+    def test_unmarked(reinfer):
+        assert not reinfer.live and reinfer.datasets == ()
+
+    @reads
+    def test_fails_on_the_real_one(reinfer):
+        assert get(reinfer).json()["datasets"] == []
+
+    @reads
+    def test_fails_on_the_fake(reinfer):
+        assert get(reinfer).json()["datasets"] != []
+
+    @reads
+    def test_fails_on_both(reinfer):
+        assert get(reinfer).json()["datasets"] is None
+
+    @reads
+    def test_asks_otherwise(reinfer):
+        if reinfer.live:
+            get(reinfer, "/api/v1/sources")
+        get(reinfer)
+
+    @reads
+    def test_ends_itself(reinfer):
+        if not reinfer.live:
+            pytest.skip("the fake has nothing of the sort")
+        assert get(reinfer).ok
+
+    @reads
+    def test_late(request):
+        request.getfixturevalue("reinfer")
+    """,
+        "--junit-xml=junit.xml",
+        target="both",
+        passed=5,
+        failed=4,
+    )
+    result.stdout.fnmatch_lines_random(
+        [
+            "*::test_writes: passed on the fake, passed on the real tenant: 4 exchanges; 0 differences",
+            "*::test_reads: passed on the fake, passed on the real tenant: 2 exchanges; 0 differences",
+            "*::test_fails_on_the_real_one: passed on the fake, failed on the real tenant: 1 exchange; 0 differences",
+            "*::test_fails_on_the_fake: failed on the fake, passed on the real tenant: 1 exchange; 0 differences",
+            "*::test_fails_on_both: failed on the fake, failed on the real tenant: 1 exchange; *",
+            "*::test_asks_otherwise: passed on the fake, * 0 differences, *from request 1 on *",
+            "*::test_ends_itself: skipped on the fake, passed on the real tenant: 1 exchange; 0 differences",
+            "*has to ask for `reinfer` or `reinfer_server` by name*",
+        ]
+    )
+    assert [project.name for project in real.projects] == ["acme"]
+    junit = (pytester.path / "junit.xml").read_text()
+    assert 'name="reinfer_target" value="passed on the fake, passed on the real tenant: 4 exchanges' in junit
+    assert junit.count("<testcase") == 9
+
+
+def test_drift_and_breaches_of_the_real_tenant_are_told_also_by_workers(
+    run: Callable[..., pytest.RunResult], real: FakeTenant, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unchanged = FakeTenant.exchanged
+
+    def exchanged(tenant: FakeTenant, request: Request, exchange: Exchange, fault: str | None) -> Exchange:
+        given = unchanged(tenant, request, exchange, fault)
+        if tenant is not real or given.route != "get_dataset":
+            return given
+        dataset = json.loads(given.response.body)["dataset"]
+        body = json.dumps({"dataset": {**dataset, "has_sentiment": "no", "colour": 3}, "status": "ok"})
+        return given._replace(response=given.response._replace(body=body.encode()))
+
+    monkeypatch.setattr(FakeTenant, "exchanged", exchanged)
+    result = run(
+        """
+    @writes
+    @pytest.mark.parametrize("number", range(3))
+    def test_gets(reinfer, reinfer_project, number):
+        reinfer.add_dataset(f"{reinfer_project}/support")
+        assert get(reinfer, f"/api/v1/datasets/{reinfer_project}/support").json()["dataset"]["name"] == "support"
+    """,
+        "-n2",
+        "--junit-xml=junit.xml",
+        target="both",
+        passed=3,
+    )
+    told = result.stdout.str()
+    for number in range(3):
+        total = "passed on the fake, passed on the real tenant: 1 exchange, 1 breach of the contract; 2 differences"
+        assert f"::test_gets[{number}]: {total}" in told
+    assert told.count("    get_dataset: response $.body.dataset.has_sentiment: type: ") == 3
+    assert told.count("    get_dataset: retyped $.body.dataset.has_sentiment: ") == 3
+    assert told.count("    get_dataset: added $.body.dataset.colour: ") == 3
+    junit = (pytester.path / "junit.xml").read_text()
+    assert junit.count('name="reinfer_drift" value="get_dataset: added') == 3
+    assert junit.count('name="reinfer_breach"') == 3
+    assert real.projects == ()
+
+
+CLIENTS = """
+    import asyncio, http.client, json, os, subprocess, sys, urllib.request
+    from concurrent.futures import ThreadPoolExecutor
+    from urllib.parse import urlsplit
+    import aiohttp, httpx, httpx2, urllib3
+
+    def by_requests(url, headers, timeout):
+        return requests.get(url, headers=headers, timeout=timeout).content
+
+    def by_urllib3(url, headers, timeout):
+        with urllib3.PoolManager(retries=False) as pool:
+            return pool.request("GET", url, headers=headers, timeout=timeout).data
+
+    def by_httpx(url, headers, timeout, client=httpx):
+        with client.Client() as session:
+            return session.get(url, headers=headers, timeout=timeout).content
+
+    def by_httpx2(url, headers, timeout):
+        return by_httpx(url, headers, timeout, httpx2)
+
+    def by_async_httpx(url, headers, timeout, client=httpx):
+        async def call():
+            async with client.AsyncClient() as session:
+                return (await session.get(url, headers=headers, timeout=timeout)).content
+        return asyncio.run(call())
+
+    def by_async_httpx2(url, headers, timeout):
+        return by_async_httpx(url, headers, timeout, httpx2)
+
+    def by_aiohttp(url, headers, timeout):
+        async def call():
+            waits = aiohttp.ClientTimeout(total=timeout)
+            async with aiohttp.ClientSession(timeout=waits) as session, session.get(url, headers=headers) as response:
+                return await response.read()
+        return asyncio.run(call())
+
+    def by_http_client(url, headers, timeout):
+        parts = urlsplit(url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        conn = kind(parts.netloc, timeout=timeout)
+        try:
+            conn.request("GET", parts.path, headers=headers)
+            return conn.getresponse().read()
+        finally:
+            conn.close()
+
+    def by_urllib(url, headers, timeout):
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as response:
+            return response.read()
+
+    each_client = pytest.mark.parametrize("client", [
+        by_requests, by_urllib3, by_httpx, by_httpx2, by_async_httpx, by_async_httpx2, by_aiohttp, by_http_client,
+        by_urllib,
+    ])
+"""
+
+
+def test_every_client_reaches_the_real_tenant(run: Callable[..., pytest.RunResult], real: FakeTenant) -> None:
+    real.add_dataset("acme/support")
+    run(
+        CLIENTS
+        + """
+    @reads
+    @each_client
+    def test_lists(reinfer, client):
+        content = client(reinfer.url + "/api/v1/datasets", reinfer.headers, 5)
+        assert [each["name"] for each in json.loads(content)["datasets"]] == ["support"]
+        assert reinfer.requests[-1].status == 200
+
+    @reads
+    @each_client
+    def test_lists_on_a_port(reinfer_server, client):
+        assert reinfer_server.url == os.environ["REINFER_ENDPOINT"] and reinfer_server.url.endswith("/reinfer_")
+        content = client(reinfer_server.url + "/api/v1/datasets", reinfer_server.headers, 5)
+        assert [each["name"] for each in json.loads(content)["datasets"]] == ["support"]
+        assert reinfer_server.requests[-1].status == 200
+
+    @reads
+    def test_lists_in_another_process(reinfer_server):
+        code = "\\n".join([
+            "import os, urllib.request",
+            "headers = {'Authorization': 'Bearer ' + os.environ['REINFER_TOKEN']}",
+            "url = os.environ['REINFER_ENDPOINT'] + '/api/v1/datasets'",
+            "print(urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5).read().decode())",
+        ])
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert "support" in done.stdout, done.stderr
+        assert len(reinfer_server.requests) == 1
+
+    @reads
+    def test_lists_in_threads(reinfer):
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: get(reinfer), range(16)))
+        assert all(answer.ok for answer in answers)
+        assert len(reinfer.requests) == len(reinfer.exchanges) == 16
+    """,
+        passed=20,
     )

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_reinfer import contract, given, runs
 from pytest_reinfer.fake import FakeTenant
-from pytest_reinfer.live import HIDDEN, LiveTenant, unique
+from pytest_reinfer.live import HIDDEN, MOST, LiveTenant, unique
 from pytest_reinfer.patching import Link, Replaced
 from pytest_reinfer.transports.onward import Onward
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_reinfer.drift import Difference
     from pytest_reinfer.live import May
-    from pytest_reinfer.wire import Request, Response
+    from pytest_reinfer.wire import Exchange, Request, Response
 
     Exchanges = list[tuple[Request, Response]]
 
@@ -36,9 +36,6 @@ def may(item: pytest.Item) -> Any:
     """What a test says it does with a real tenant, by the closest marker that says anything; None: it is not for it."""
     marks = (mark for mark in item.iter_markers("reinfer") if "live" in mark.kwargs)
     return next((mark.kwargs["live"] for mark in marks), None)
-
-
-BREACHES: Any = getattr(contract, "breaches", lambda *_: [])  # STAND-IN
 
 
 class Target:
@@ -89,7 +86,7 @@ class Target:
         for request, response in exchanges:
             where = contract.match(request.method, request.path).route or f"{request.method} {request.path}"
             name = getattr(where, "name", where)
-            breaches |= dict.fromkeys(f"{name}: {breach}" for breach in BREACHES(request, response))
+            breaches |= dict.fromkeys(f"{name}: {breach}" for breach in contract.breaches(request, response))
         total = f"on the real tenant: {_count(len(exchanges), 'exchange')}"
         total += f", and {tenant.unrecorded} more, not looked at" * bool(tenant.unrecorded)
         total += f", {_count(len(breaches), 'breach', 'breaches')} of the contract" * bool(breaches)
@@ -147,16 +144,18 @@ class Target:
         vars(item)["reinfer_project"] = unique()  # the same for both
         vars(item)[NAME] = "fake"
         recorded: Exchanges = []
-        with Replaced(FakeTenant, "answer", _recording(recorded)):
+        with Replaced(FakeTenant, "exchanged", _recording(recorded)):
             fake = runs.run(item)
         vars(item)[NAME] = "live"
         live = runs.run(item)
         told = [each for each in live.item.user_properties if each[0] in (BREACH, NAME)]
         tenants = [tenant for tenant in live.tenants if isinstance(tenant, LiveTenant)]
         contents = may(item) == "write"
-        same, differences = _compared(recorded, tenants[-1].exchanges if tenants else [], contents=contents)
+        alike, differences = _compared(recorded, tenants[-1].exchanges if tenants else [], contents=contents)
         total = f"{_outcome(fake)} on the fake, {_outcome(live)} {told[0][1] if told else 'on the real tenant'}"
-        total += f"; {_count(len(differences), 'difference')}" if same else "; the two runs made other requests"
+        total += f"; {_count(len(differences), 'difference')}"
+        if alike is not None and not (fake.skipped or live.skipped):
+            total += f", and from request {alike + 1} on the two runs asked otherwise"
         reported = next((ran for ran in (fake, live) if ran.failed), live if live.passed else fake)
         reported.reports[-1].user_properties = [
             *(each for each in reported.reports[-1].user_properties if each[0] not in (BREACH, NAME)),
@@ -177,8 +176,8 @@ def _endpoint() -> str:
         missing = " and ".join(name for name in (ENDPOINT, TOKEN) if not os.environ.get(name))
         example = contract.convention("x-servers")[0]["url"].format(domain="acme")
         raise pytest.UsageError(
-            f"--reinfer-target: the environment has no {missing}. A run on a real tenant takes its URL from {ENDPOINT}, "
-            f"such as {example}, and a token from {TOKEN}."
+            f"--reinfer-target: the environment has no {missing}. Its URL is taken from {ENDPOINT}, such as "
+            f"{example}, and a token from {TOKEN}."
         )
     try:
         FakeTenant(url)
@@ -207,32 +206,32 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def _recording(recorded: Exchanges) -> Callable[[Link], Callable[..., Any]]:
-    """What a fake tenant answers by, with all that it has answered kept."""
+def _recording(recorded: Exchanges) -> Callable[[Link], Callable[..., Exchange]]:
+    """What every answer of a fake tenant passes, and is kept by, up to as many as are kept of a real one."""
 
-    def make(link: Link) -> Callable[..., Any]:
-        def answer(tenant: FakeTenant, request: Request) -> Response:
-            response: Response = link.previous(tenant, request)
-            if link.open:
-                recorded.append((request, response))
-            return response
+    def make(link: Link) -> Callable[..., Exchange]:
+        def exchanged(tenant: FakeTenant, request: Request, exchange: Exchange, fault: str | None) -> Exchange:
+            given: Exchange = link.previous(tenant, request, exchange, fault)
+            if link.open and len(recorded) < MOST:
+                recorded.append((request, given.response))
+            return given
 
-        return answer
+        return exchanged
 
     return make
 
 
-def _compared(fake: Exchanges, live: Exchanges, *, contents: bool) -> tuple[bool, Sequence[Difference]]:
-    """Whether two runs made the same requests, and how the answers differ to those that they did."""
+def _compared(fake: Exchanges, live: Exchanges, *, contents: bool) -> tuple[int | None, Sequence[Difference]]:
+    """After how many requests two runs asked otherwise, if they did, and how the answers differ until then."""
     from pytest_reinfer import drift  # noqa: PLC0415 -- where there are two runs
 
-    both = 0
+    alike = 0
     for (ours, _), (theirs, _) in zip(fake, live, strict=False):
         if _route(ours) != _route(theirs):
             break
-        both += 1
-    same = len(fake) == len(live) == both
-    return same, drift.compare(fake[:both], live[:both], contents=contents)
+        alike += 1
+    differences = drift.compare(fake[:alike], live[:alike], contents=contents)
+    return None if len(fake) == len(live) == alike else alike, differences
 
 
 def _route(request: Request) -> tuple[str, object]:
