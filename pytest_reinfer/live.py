@@ -133,7 +133,7 @@ class LiveTenant(FakeTenant):
         try:
             return self._ask(request).response
         except Trouble as trouble:
-            trouble.delay = 0  # it has passed
+            trouble.delay = trouble.pace = 0  # they have passed
             raise
 
     @property
@@ -145,7 +145,7 @@ class LiveTenant(FakeTenant):
     def _answer_late(self, request: Request) -> NoReturn:
         __tracebackhide__ = True
         came = self._ask(request)
-        raise Trouble(response=came.response, delay=came.seconds)
+        raise Trouble(response=came.response, delay=came.delay, pace=came.pace)
 
     def _ask(self, request: Request) -> Came:
         __tracebackhide__ = True
@@ -279,7 +279,7 @@ class LiveTenant(FakeTenant):
             route = contract.routes()["delete_project"]
             how = f"{route.method} {self.url}{route.path.format(project=next(iter(left)))}?force=true"
             raise RealTenantFailed(
-                f"Left in the real tenant: {', '.join(left)}, as it could not be removed. Remove it by {how}\n"
+                f"Left in the real tenant: {', '.join(left)}, as it could not be removed. Remove it by:\n  {how}\n"
                 f"{next(iter(left.values()))}"
             )
 
@@ -450,7 +450,8 @@ class LiveTenant(FakeTenant):
         absent = contract.error("no_such_project").status
         told, wait = "", 0.0
         for attempt in range(TRIES):
-            time.sleep(wait)
+            if wait:
+                time.sleep(wait)
             wait = 2.0**attempt
             try:
                 response = self._onward.send(request).response

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import socket
+from typing import TYPE_CHECKING, Any
 
+import loopback
 import pytest
+from test_onward import certified
 
 from pytest_reinfer import FakeTenant
+from pytest_reinfer.faults import fail
 from pytest_reinfer.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pytest_reinfer.wire import Exchange, Request
 
@@ -526,4 +531,210 @@ def test_every_client_reaches_the_real_tenant(run: Callable[..., pytest.RunResul
         assert len(reinfer.requests) == len(reinfer.exchanges) == 16
     """,
         passed=20,
+    )
+
+
+def test_the_token_is_never_shown(
+    run: Callable[..., pytest.RunResult], real: FakeTenant, pytester: pytest.Pytester
+) -> None:
+    run(
+        """
+    import logging
+
+    @reads
+    def test_fails(reinfer):
+        token, headers = reinfer.token, reinfer.headers
+        print("the token is", token)
+        logging.getLogger("mine").warning("by %s", headers)
+        requests.get(reinfer.url + "/api/v1/datasets?token=" + token, headers=headers, timeout=5)
+        post(reinfer, f"/api/v1/datasets/acme/{token}/export", {"continuation": token})
+        assert token not in repr(reinfer) + repr(reinfer.requests) + repr(reinfer.exchanges)
+        raise ValueError("not by " + token)
+
+    @pytest.fixture
+    def broken(reinfer):
+        raise ValueError(reinfer.token)
+
+    @reads
+    def test_errs(broken):
+        pass
+
+    @reads
+    def test_skips(reinfer):
+        pytest.skip("by " + reinfer.token)
+
+    @reads
+    def test_tells(reinfer, request):
+        request.node.user_properties.append(("token", reinfer.token))
+        with pytest.raises(AssertionError) as caught:
+            put(reinfer, "/api/v1/datasets/acme/new?by=" + reinfer.token, {"dataset": {"title": reinfer.token}})
+        raise caught.value
+    """,
+        "--showlocals",
+        "--tb=long",
+        "--override-ini=junit_logging=all",
+        "-rA",
+        "--junit-xml=junit.xml",
+        failed=2,
+        errors=1,
+        skipped=1,
+    )
+    junit = (pytester.path / "junit.xml").read_text()
+    assert real.token not in junit
+    assert "the token is &lt;token&gt;" in junit
+    assert 'name="token" value="&lt;token&gt;"' in junit
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"REINFER_ENDPOINT": ""}, "the environment has no REINFER_ENDPOINT."),
+        ({"REINFER_ENDPOINT": "", "REINFER_TOKEN": ""}, "the environment has no REINFER_ENDPOINT and REINFER_TOKEN."),
+        ({"REINFER_ENDPOINT": "http://acme.example"}, "REINFER_ENDPOINT is http://acme.example, and a token travels"),
+        ({"REINFER_ENDPOINT": "acme.example"}, "REINFER_ENDPOINT: A tenant's URL"),
+        ({"REINFER_TOKEN": "short"}, "REINFER_TOKEN: a token is at least 8 printable"),
+        ({"HTTPS_PROXY": "socks5://proxy.example"}, "the proxy of the environment speaks socks5, not http."),
+    ],
+    ids=["no_endpoint", "nothing", "http", "no_url", "short_token", "socks"],
+)
+@pytest.mark.usefixtures("real")
+def test_an_environment_that_tells_of_no_real_tenant_ends_the_session_at_once(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], told: str
+) -> None:
+    for name, value in {"REINFER_ENDPOINT": "https://acme.example", **environment}.items():
+        monkeypatch.setenv(name, value)
+    pytester.makepyfile("def test_it(reinfer): raise AssertionError")
+    result = pytester.runpytest_inprocess("-p", "no:randomly", "--reinfer-target=live")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"--reinfer-target: {told}" in result.stderr.str()
+    assert "short" not in result.stderr.str()
+
+
+def test_what_is_left_of_a_project_is_told_and_later_tries_are_made_where_they_may_help(
+    run: Callable[..., pytest.RunResult], real: FakeTenant
+) -> None:
+    plan = fail(429, retry_after=0, route="create_project").then(429, retry_after=0, times=2, route="delete_project")
+    real.fail(plan)
+    tests = """
+    @writes
+    def test_it(reinfer, reinfer_project):
+        assert get(reinfer, "/api/v1/datasets").ok
+    """
+    run(tests, passed=1)
+    assert not real.projects
+    real.fail(403, times=None, route="delete_project", optional=True)
+    result = run(tests, passed=1, errors=1)
+    (left,) = real.projects
+    result.stdout.fnmatch_lines(
+        [
+            f"*RealTenantFailed: Left in the real tenant: {left.name}, as it could not be removed. Remove it by:",
+            f"*DELETE {real.url}/api/_private/projects/{left.name}[?]force=true",
+            "*403*",
+        ]
+    )
+    real.fail(403, times=None, route="create_project", optional=True)
+    result = run(tests, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*RealTenantFailed: PUT /api/_private/projects/* of the real tenant, for what * 403 *"]
+    )
+
+
+def test_the_host_of_the_real_tenant_stays_guarded_but_for_what_comes_through_the_fixture(
+    run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    resolve = socket.getaddrinfo
+    asked: list[Any] = []
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append(host)
+        return resolve("127.0.0.1" if str(host).endswith(".example") else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with certified(monkeypatch, tmp_path, "tenant.example") as tenant:
+        url = tenant.url.replace("127.0.0.1", "tenant.example")
+        monkeypatch.setenv("REINFER_ENDPOINT", url)
+        monkeypatch.setenv("REINFER_TOKEN", tenant.token)
+        result = run(
+            """
+    import socket
+
+    @reads
+    def test_reaches_it(reinfer):
+        assert reinfer.url.startswith("https://tenant.example:")
+        assert get(reinfer).ok
+
+    @reads
+    def test_without_a_door(reinfer):
+        try:
+            socket.create_connection(("tenant.example", 443))
+        except Exception:
+            pass
+
+    def test_unmarked():
+        socket.create_connection(("tenant.example", 443))
+    """,
+            passed=1,
+            failed=2,
+        )
+    assert asked.count("tenant.example") == 1
+    result.stdout.fnmatch_lines(["*was about to reach tenant.example, where real tenants live.*"])
+    assert [request.route for request in tenant.requests] == ["list_datasets"]
+
+
+def test_what_keeps_an_answer_from_coming_is_the_clients_own_error_and_told_in_the_log(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REINFER_TOKEN", "a-token-of-eight")
+    with loopback.unreached("connection_refused") as url:
+        monkeypatch.setenv("REINFER_ENDPOINT", url)
+        pytester.makepyfile(
+            GET
+            + """
+    @reads
+    def test_requests(reinfer):
+        with pytest.raises(requests.ConnectionError, match="Connection refused"):
+            get(reinfer)
+        assert "no answer  by connection_refused: " in repr(reinfer.requests)
+
+    @reads
+    def test_on_a_port(reinfer_server):
+        assert get(reinfer_server).status_code == 500
+
+    @writes
+    def test_arranging(reinfer, reinfer_project):
+        pass
+    """
+        )
+        monkeypatch.setattr("pytest_reinfer.live.TRIES", 1)
+        result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider", "--reinfer-target=live")
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*A client that has connected cannot meet a connection_refused*Connection refused*",
+            "*RealTenantFailed: * for what the test needs there: no answer, connection_refused: *",
+        ]
+    )
+
+
+def test_on_the_fake_a_marked_test_is_as_any_other(run: Callable[..., pytest.RunResult]) -> None:
+    run(
+        WRITES
+        + """
+    names = []
+
+    @writes
+    @pytest.mark.parametrize("number", range(2))
+    def test_projects(reinfer, reinfer_project, number):
+        assert [project.name for project in reinfer.projects] == [reinfer_project]
+        assert reinfer.url == "https://acme.reinfer.io"
+        names.append(reinfer_project)
+
+    def test_names():
+        assert len(set(names)) == 2 and all(name.startswith("pytest-reinfer-") for name in names)
+
+    def test_of_a_test_that_is_not_marked(reinfer_project, reinfer):
+        assert reinfer.project(reinfer_project)
+    """,
+        target="fake",
+        passed=5,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import http.client
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CONNECTING: Final = 30.0  # seconds that a connection may take
 SILENT: Final = 120.0  # seconds without a byte, after which no answer is awaited any longer
 MOST_BODY: Final = 100 * 1024 * 1024  # bytes
+PIECE: Final = 65_536  # bytes that are read at a time
+LENGTH: Final = "Content-Length"
 OF_ONE_CONNECTION: Final = {  # headers that each connection has of its own
     *("host", "connection", "keep-alive", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"),
     *("proxy-authorization", "proxy-connection", "accept-encoding"),
@@ -31,10 +33,11 @@ OF_ONE_CONNECTION: Final = {  # headers that each connection has of its own
 
 
 class Came(NamedTuple):
-    """An answer, and the seconds after which it was whole."""
+    """An answer, the seconds until its head was there, and the most that its body was awaited at a time."""
 
     response: Response
-    seconds: float
+    delay: float
+    pace: float
 
 
 class Onward:
@@ -63,13 +66,9 @@ class Onward:
         conn.default_port = 443 if self._https else 80  # which is left out of the header Host
         conn.sock = self._connected()
         try:
-            response = _exchanged(conn, request.method, target, headers, request.body)
-        except Trouble as trouble:
-            trouble.delay = monotonic() - started
-            raise
+            return _exchanged(conn, request.method, target, headers, request.body, started)
         finally:
             conn.close()
-        return Came(response, monotonic() - started)
 
     def _connected(self) -> socket.socket:
         """A socket to the host, or Trouble: the end by which it is not reached."""
@@ -121,8 +120,8 @@ class Onward:
             known = f"{unquote(self._proxy.username)}:{unquote(self._proxy.password or '')}"
             asked += f"Proxy-Authorization: Basic {b64encode(known.encode()).decode()}\r\n"
         sock.sendall(f"{asked}\r\n".encode("ascii"))
-        answer = http.client.HTTPResponse(sock, method="CONNECT")
-        answer.begin()
+        with closing(http.client.HTTPResponse(sock, method="CONNECT")) as answer:
+            answer.begin()
         if answer.status != http.client.OK:
             raise OSError(f"the proxy {self._proxy and self._proxy.hostname} answered {answer.status}")
 
@@ -139,37 +138,41 @@ class Onward:
 
 
 def _exchanged(
-    conn: http.client.HTTPConnection, method: str, target: str, headers: dict[str, str], body: bytes
-) -> Response:
-    """The answer to one request; Trouble for how the connection ends before it is whole."""
-    status, kept, come = None, dict[str, str](), b""
+    conn: http.client.HTTPConnection, method: str, target: str, headers: dict[str, str], body: bytes, started: float
+) -> Came:
+    """The answer to one request that started at a moment; Trouble for how the connection ends before it is whole."""
+    answer, come, delay, pace = None, bytearray(), 0.0, 0.0
     try:
         conn.request(method, target, body or None, headers)
         answer = conn.getresponse()
-        status, kept = answer.status, _kept(answer.getheaders(), "content-length" if method == "HEAD" else None)
-        come = answer.read(MOST_BODY + 1)
-        if answer.length:  # which `read` with a size does not look for
-            raise http.client.IncompleteRead(come, answer.length)
+        now = monotonic()
+        delay = now - started
+        while piece := answer.read1(PIECE):
+            come += piece
+            pace, now = max(pace, monotonic() - now), monotonic()
+            if len(come) > MOST_BODY:
+                raise ValueError(f"{method} {target.partition('?')[0]}: the answer is longer than {MOST_BODY} bytes.")
+        if answer.length:  # so much is still to come
+            raise http.client.IncompleteRead(b"", answer.length)
+        length = answer.headers.get(LENGTH) if method == "HEAD" else str(len(come))
+        return Came(_response(answer, bytes(come), length), delay, pace)
     except (OSError, http.client.HTTPException) as error:
-        part = error.partial if isinstance(error, http.client.IncompleteRead) else come
         reset = isinstance(error, ConnectionResetError) and not isinstance(error, http.client.RemoteDisconnected)
         end = "timeout" if isinstance(error, TimeoutError) else "connection_reset" if reset else "connection_closed"
-        response = None
-        if status is not None:
-            response = Response(status, {**kept, "Content-Length": str(len(part) + 1)}, part)
-        raise Trouble(end, response) from error
-    if len(come) > MOST_BODY:
-        raise ValueError(f"{method} {target.partition('?')[0]}: the answer is longer than {MOST_BODY} bytes.")
-    if method != "HEAD":
-        kept["Content-Length"] = str(len(come))
-    return Response(status, kept, come)
+        if answer is None:
+            raise Trouble(end, delay=monotonic() - started) from error
+        length = answer.headers.get(LENGTH, str(len(come) + 1))
+        raise Trouble(end, _response(answer, bytes(come), length), delay=delay, pace=pace) from error
+    finally:
+        if answer is not None:
+            answer.close()
 
 
-def _kept(headers: list[tuple[str, str]], length: str | None) -> dict[str, str]:
-    """The headers of an answer that are not about its connection; those of one name are one."""
+def _response(answer: http.client.HTTPResponse, body: bytes, length: str | None) -> Response:
+    """An answer with the headers that are not about its connection, those of one name as one, and a length."""
     found: dict[str, str] = {}
-    for name, value in headers:
+    for name, value in answer.getheaders():
         key = next((known for known in found if known.lower() == name.lower()), name)
-        if name.lower() not in OF_ONE_CONNECTION - {length}:
+        if name.lower() not in OF_ONE_CONNECTION:
             found[key] = f"{found[key]}, {value}" if key in found else value
-    return found
+    return Response(answer.status, found if length is None else {**found, LENGTH: length}, body)
