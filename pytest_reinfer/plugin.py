@@ -292,7 +292,7 @@ class Session:
         With it goes all that is in it. A project whose name starts with it and a dash is the test's own too.
         """
         __tracebackhide__ = True
-        from pytest_reinfer.live import own_project  # noqa: PLC0415 -- for those alone that ask for it
+        from pytest_reinfer.real import own_project  # noqa: PLC0415 -- for those alone that ask for it
 
         if self._live == "read":
             _wrong(

@@ -45,7 +45,7 @@ LAYERS = [
     ["effects"],
     ["injection"],
     ["fake"],
-    ["live", "server", "screens"],
+    ["real", "server", "screens"],
     ["view"],
     ["strategies.tables"],
     ["strategies.parts", "strategies.plans"],

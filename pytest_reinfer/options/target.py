@@ -11,7 +11,7 @@ import pytest
 
 from pytest_reinfer import contract, given, runs
 from pytest_reinfer.fake import FakeTenant
-from pytest_reinfer.live import HIDDEN, MOST, LiveTenant, unique
+from pytest_reinfer.real import HIDDEN, MOST, RealTenant, unique
 from pytest_reinfer.patching import Link, Replaced
 from pytest_reinfer.transports.onward import Onward
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from pytest_reinfer.drift import Difference
-    from pytest_reinfer.live import May
+    from pytest_reinfer.real import May
     from pytest_reinfer.wire import Exchange, Request, Response
 
     Exchanges = list[tuple[Request, Response]]
@@ -74,13 +74,13 @@ class Target:
             )
         return run == "live" or not self._both
 
-    def tenant(self, may: May, settings: dict[str, Any], resolve: Callable[..., Any]) -> LiveTenant:
+    def tenant(self, may: May, settings: dict[str, Any], resolve: Callable[..., Any]) -> RealTenant:
         """The real tenant, as the fixture of a test. ValueError or TypeError for settings that make no sense."""
-        return LiveTenant(token=self._token, onward=Onward(self.url, resolve, self._proxy), may=may, **settings)
+        return RealTenant(token=self._token, onward=Onward(self.url, resolve, self._proxy), may=may, **settings)
 
     def tell(self, item: pytest.Item, tenant: FakeTenant) -> None:
         """Tell with a test what it exchanged with the real tenant, and how far that keeps to the contract."""
-        if not isinstance(tenant, LiveTenant):
+        if not isinstance(tenant, RealTenant):
             raise TypeError(f"{tenant!r} is no real tenant.")
         exchanges, breaches = tenant.exchanges, dict[str, None]()
         for request, response in exchanges:
@@ -149,7 +149,7 @@ class Target:
         vars(item)[NAME] = "live"
         live = runs.run(item)
         told = [each for each in live.item.user_properties if each[0] in (BREACH, NAME)]
-        tenants = [tenant for tenant in live.tenants if isinstance(tenant, LiveTenant)]
+        tenants = [tenant for tenant in live.tenants if isinstance(tenant, RealTenant)]
         contents = may(item) == "write"
         alike, differences = _compared(recorded, tenants[-1].exchanges if tenants else [], contents=contents)
         total = f"{_outcome(fake)} on the fake, {_outcome(live)} {told[0][1] if told else 'on the real tenant'}"

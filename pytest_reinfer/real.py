@@ -53,7 +53,7 @@ class RealTenantFailed(RuntimeError):
     """A real tenant did not do what a test needed of it; a request of the code under test is not meant."""
 
 
-class LiveTenant(FakeTenant):
+class RealTenant(FakeTenant):
     """A real tenant, held as a test holds a fake one.
 
     What the code under test sends to its `url` goes on to the real one, but for what would write where the test may
@@ -102,7 +102,7 @@ class LiveTenant(FakeTenant):
         return super().__getattribute__(name)
 
     def __repr__(self) -> str:
-        return f"<LiveTenant {self.url}: a real tenant, to {self._may}>"
+        return f"<RealTenant {self.url}: a real tenant, to {self._may}>"
 
     # --------------------------------------------------------------------------------------- reaching it
 
@@ -490,7 +490,7 @@ def own_project(tenant: FakeTenant, test: str, name: str | None) -> Iterator[str
     name: that it is to have. By default it follows from the test, and in a real tenant is one that nobody else has.
     """
     __tracebackhide__ = True
-    if not isinstance(tenant, LiveTenant):
+    if not isinstance(tenant, RealTenant):
         name = name or PREFIX + blake2b(test.encode(), digest_size=6).hexdigest()
         tenant.add_project(name)
         yield name
