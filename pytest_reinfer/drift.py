@@ -31,7 +31,7 @@ SHOWN: Final = 120  # so many characters of a value a line shows
 LENGTHS: Final[Mapping[str, type[str | list[Any]]]] = MappingProxyType(
     {"maxLength": str, "minLength": str, "maxItems": list, "minItems": list}
 )
-REPLACED: Final = 8  # what is shorter than this is not looked for within other texts
+WORD: Final = re.compile("[0-9A-Za-z._-]{8,}")  # as long as anything is that a tenant gives out
 
 
 class Difference(NamedTuple):
@@ -121,6 +121,8 @@ class References:
         """Whether both stand for the same; from their first occurrence on they do."""
         if fake in self._fake or live in self._live:
             return self._fake.get(fake) == self._live.get(live)
+        if fake == live:
+            return True  # what the caller has made up
         self._counts[kind] += 1
         self._fake[fake] = self._live[live] = f"<{kind}:{self._counts[kind]}>"
         return True
@@ -135,12 +137,14 @@ class References:
 
 
 def _replaced(text: str, table: Mapping[str, str]) -> str:
-    if text in table:
-        return table[text]
-    for value, reference in table.items():
-        if len(value) >= REPLACED and value in text:
-            text = text.replace(value, reference)
-    return text
+    """A text with references: as a whole, or for the words in it and their parts between dots."""
+    if text in table or not table:
+        return table.get(text, text)
+
+    def word(found: re.Match[str]) -> str:
+        return table.get(found[0]) or ".".join(table.get(part, part) for part in found[0].split("."))
+
+    return WORD.sub(word, text)
 
 
 # ---------------------------------------------------------------------------------------- reading the schemas
