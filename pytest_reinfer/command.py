@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest_reinfer
-from pytest_reinfer.commands import serve
+from pytest_reinfer.commands import serve, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,17 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except OSError as error:
-        return _fail(options.command, error, FAILED)
-    except ValueError as error:
-        return _fail(options.command, error, MISUSED)
+    except (OSError, ValueError) as error:
+        tell(options.command, error)
+        return FAILED if isinstance(error, OSError) else MISUSED
     except KeyboardInterrupt:  # before there was anything to stop
         return 128 + signal.SIGINT
-    return code
-
-
-def _fail(command: str, problem: object, code: int) -> int:
-    print(f"pytest-reinfer {command}: {' '.join(str(problem).split())}", file=sys.stderr, flush=True)
     return code
 
 

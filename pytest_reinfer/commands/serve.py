@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import signal
-import sys
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from shlex import quote
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from pytest_reinfer.commands import say, tell
 
 if TYPE_CHECKING:
     import argparse
@@ -26,10 +27,6 @@ DATASETS: Final = ("acme/support",)
 COMMENTS: Final = 100
 PAUSE: Final = 5  # seconds between two looks at whether something has changed that is to be saved
 FAILED: Final = 1  # the exit code where it could not be saved
-
-
-def _say(text: str, stream: Any = None) -> None:
-    print(text, file=stream, flush=True)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -148,7 +145,7 @@ def _tenant(options: argparse.Namespace, server_url: str) -> FakeTenant:
         tenant.load(options.state)
         unused = [f"--{name}" for name in ("seed", "datasets", "comments") if getattr(options, name) is not None]
         if unused:
-            _say(f"pytest-reinfer serve: {options.state} holds a tenant: {', '.join(unused)} not used", sys.stderr)
+            tell("serve", f"{options.state} holds a tenant: {', '.join(unused)} not used")
     else:
         comments = COMMENTS if options.comments is None else options.comments
         for name in _names(options.datasets or DATASETS):
@@ -190,7 +187,7 @@ class _Kept:
         try:
             self._write()
         except OSError as error:
-            _say(f"pytest-reinfer serve: not saved: {' '.join(str(error).split())}", sys.stderr)
+            tell("serve", f"not saved: {error}")
             return False
         return True
 
@@ -210,9 +207,9 @@ def _tell(tenant: FakeTenant, server_url: str, options: argparse.Namespace) -> N
     url = tenant.url + contract.routes()["list_datasets"].path
     headers = " ".join(f"-H {quote(f'{name}: {value}')}" for name, value in tenant.headers.items())
     for name, value in tenant.environment.items():
-        _say(f"{name}={quote(value)}")
-    _say(f"Page:  {server_url}/")
-    _say(f"Try:   curl {headers} {quote(url)}")
+        say(f"{name}={quote(value)}")
+    say(f"Page:  {server_url}/")
+    say(f"Try:   curl {headers} {quote(url)}")
     if options.state is not None:
-        _say(f"State: {options.state}, saved within {PAUSE} seconds of a change, and at the end")
-    _say("Stop:  Ctrl-C")
+        say(f"State: {options.state}, saved within {PAUSE} seconds of a change, and at the end")
+    say("Stop:  Ctrl-C")
