@@ -9,18 +9,14 @@ from functools import reduce
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import parse_qs
 
 from pytest_reinfer import contract
 from pytest_reinfer.violations import FITS, JSON_TYPES
-from pytest_reinfer.violations import _located as _shape_of
-from pytest_reinfer.violations import _member as _member_of
-from pytest_reinfer.violations import _names as _names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_reinfer.violations import Shape
+    from pytest_reinfer.contract import Shape
     from pytest_reinfer.wire import JSON, Request, Response
 
 KINDS: Final = (
@@ -31,7 +27,7 @@ SHOWN: Final = 120  # so many characters of a value a line shows
 LENGTHS: Final[Mapping[str, type[str | list[Any]]]] = MappingProxyType(
     {"maxLength": str, "minLength": str, "maxItems": list, "minItems": list}
 )
-REPLACED: Final = 8  # what is shorter than this is not looked for within other texts
+WORD: Final = re.compile("[0-9A-Za-z._-]{8,}")  # as long as anything is that a tenant gives out
 
 
 class Difference(NamedTuple):
@@ -121,6 +117,8 @@ class References:
         """Whether both stand for the same; from their first occurrence on they do."""
         if fake in self._fake or live in self._live:
             return self._fake.get(fake) == self._live.get(live)
+        if fake == live:
+            return True  # what the caller has made up
         self._counts[kind] += 1
         self._fake[fake] = self._live[live] = f"<{kind}:{self._counts[kind]}>"
         return True
@@ -135,12 +133,14 @@ class References:
 
 
 def _replaced(text: str, table: Mapping[str, str]) -> str:
-    if text in table:
-        return table[text]
-    for value, reference in table.items():
-        if len(value) >= REPLACED and value in text:
-            text = text.replace(value, reference)
-    return text
+    """A text with references: as a whole, or for the words in it and their parts between dots."""
+    if text in table or not table:
+        return table.get(text, text)
+
+    def word(found: re.Match[str]) -> str:
+        return table.get(found[0]) or ".".join(table.get(part, part) for part in found[0].split("."))
+
+    return WORD.sub(word, text)
 
 
 # ---------------------------------------------------------------------------------------- reading the schemas
@@ -226,10 +226,10 @@ def _limits(shape: Shape, path: str, value: Any) -> Iterator[_Limit]:
                 yield _Limit(path, rule, limit, beyond, _evidence((part,), rule))
     if isinstance(value, dict):
         for name, member in value.items():
-            yield from _limits(_member_of(shape, name), f"{path}.{name}", member)
+            yield from _limits(contract.member(shape, name), f"{path}.{name}", member)
     elif isinstance(value, list) and value:
         for item in {json.dumps(each): each for each in value}.values():
-            yield from _limits(_member_of(shape, 0), f"{path}[*]", item)
+            yield from _limits(contract.member(shape, 0), f"{path}[*]", item)
 
 
 class _Default(NamedTuple):
@@ -244,8 +244,8 @@ class _Default(NamedTuple):
 def _left_out(shape: Shape, path: str, value: Any) -> Iterator[_Default]:
     """The defaults that a request makes use of."""
     if isinstance(value, dict):
-        for name in _names_of(shape):
-            member = _member_of(shape, name)
+        for name in contract.names(shape):
+            member = contract.member(shape, name)
             default = _stated(member, "default")
             if name in value:
                 yield from _left_out(member, f"{path}.{name}", value[name])
@@ -253,7 +253,7 @@ def _left_out(shape: Shape, path: str, value: Any) -> Iterator[_Default]:
                 yield _Default(f"{path}.{name}", name, default, _evidence(member, "default"))
     elif isinstance(value, list):
         for item in value[:1]:
-            yield from _left_out(_member_of(shape, 0), f"{path}[*]", item)
+            yield from _left_out(contract.member(shape, 0), f"{path}[*]", item)
 
 
 # --------------------------------------------------------------------------------------------- one exchange
@@ -306,18 +306,15 @@ class _Pair:
         ref = f"routes/{name}.json#/properties/"
         stated = contract.documents()[f"routes/{name}.json"]["properties"]
         if "path" in stated:
-            yield "path", (_shape_of(f"{ref}path"), dict(contract.match(request.method, request.path).parameters))
+            yield "path", (contract.shape(f"{ref}path"), dict(contract.match(request.method, request.path).parameters))
         if "query" in stated:
-            kinds = contract.kinds(f"{ref}query")
-            given = parse_qs(request.query, keep_blank_values=True)
-            read = {key: _meant(kinds[key], values) for key, values in given.items() if key in kinds}
-            yield "query", (_shape_of(f"{ref}query"), read)
+            yield "query", (contract.shape(f"{ref}query"), contract.query(name, request.query))
         if "body" in stated:
             try:
                 body = json.loads(request.body)
             except ValueError:
                 body = None
-            yield "body", (_shape_of(f"{ref}body"), body)
+            yield "body", (contract.shape(f"{ref}body"), body)
 
     def _tell(self, kind: str, path: str, fake: Any, live: Any, evidence: str, part: str = "response") -> None:
         difference = Difference(self._number, self._route, kind, path, fake, live, evidence, part)
@@ -389,7 +386,7 @@ class _Pair:
         if self._fake.status >= 300:  # noqa: PLR2004 -- a refusal
             self._refused(fake, live)
             return
-        shape = _shape_of(f"routes/{self._route}.json#/properties/response") if self._built else ()
+        shape = contract.shape(f"routes/{self._route}.json#/properties/response") if self._built else ()
         if self._contents:
             self._walk(shape, "$.body", fake, live, self._refusal())
         else:
@@ -397,7 +394,7 @@ class _Pair:
 
     def _refused(self, fake: Any, live: Any) -> None:
         """Compare two refusals of the same status."""
-        shape, evidence = _shape_of("objects/error.json"), self._refusal()
+        shape, evidence = contract.shape("objects/error.json"), self._refusal()
         words = [str(each.get("message", "")) if isinstance(each, dict) else "" for each in (fake, live)]
         if all(words):
             mine, theirs = self._references.fake(words[0]), self._references.live(words[1])
@@ -439,12 +436,12 @@ class _Pair:
         for name in tuple(gone):
             twins = [other for other in new if self._alike(fake[name], live[other])]
             if len(twins) == 1 and len(gone) == len(new) == 1:
-                member = _member_of(shape, name)
+                member = contract.member(shape, name)
                 self._tell("renamed", f"{path}.{name}", name, twins[0], _evidence(member, "type", around))
                 gone.remove(name)
                 new.remove(twins[0])
         for name in fake:
-            member = _member_of(shape, name)
+            member = contract.member(shape, name)
             value = live.get(name, NOTHING)
             default = next((each for each in self._defaults if each.name == name and each.value == fake[name]), None)
             if default is not None and name not in gone and self._plain(fake[name]) != self._plain(value, live=True):
@@ -456,7 +453,7 @@ class _Pair:
             elif value is not NOTHING:
                 self._walk(member, f"{path}.{name}", fake[name], value, around)
         for name in new:
-            member = _member_of(shape, name)
+            member = contract.member(shape, name)
             evidence = _evidence(member or shape, "type" if member else "additionalProperties", around)
             self._tell("added", f"{path}.{name}", NOTHING, live[name], evidence)
         self._walk_stamps(shape, path, fake, live)
@@ -466,19 +463,19 @@ class _Pair:
         names = [
             name
             for name in fake
-            if _given(member := _member_of(shape, name)) == "stamp"
+            if _given(member := contract.member(shape, name)) == "stamp"
             and _moment(member, fake[name])
             and _moment(member, live.get(name))
         ]
         for before, name in pairwise(names):
             mine, theirs = (_relation(side[before], side[name]) for side in (fake, live))
             if mine != theirs:
-                evidence = _evidence(_member_of(shape, name), "type")
+                evidence = _evidence(contract.member(shape, name), "type")
                 self._tell("value", f"{path}.{name}", f"{mine} {before}", f"{theirs} {before}", evidence)
 
     def _walk_items(self, shape: Shape, path: str, fake: list[Any], live: list[Any], around: str) -> None:
         """Compare two lists: what stands in both in another order, and what stands in one alone."""
-        item = _member_of(shape, 0)
+        item = contract.member(shape, 0)
         keys = [[self._key(item, each, live=side) for each in items] for side, items in enumerate((fake, live))]
         places: dict[str, list[int]] = {}
         for place, key in reversed(list(enumerate(keys[1]))):
@@ -506,7 +503,7 @@ class _Pair:
         for part, (shape, value) in self._sent.items():
             for name, given in value.items() if isinstance(value, dict) else ():
                 if _kind(given) == "number" and given == fake:
-                    said = _evidence(_member_of(shape, name), "type")
+                    said = _evidence(contract.member(shape, name), "type")
                     self._tell("limit", f"$.{part}.{name}", f"{fake} items", f"{live} items", said, "request")
                     return
         kind = "added" if live > fake else "removed"
@@ -519,9 +516,9 @@ class _Pair:
     def _masked(self, shape: Shape, value: Any, *, live: bool) -> Any:
         """A value with references in the place of what is known, and `<kind>` in that of what is given out."""
         if isinstance(value, dict):
-            return {name: self._masked(_member_of(shape, name), each, live=live) for name, each in value.items()}
+            return {name: self._masked(contract.member(shape, name), each, live=live) for name, each in value.items()}
         if isinstance(value, list):
-            return [self._masked(_member_of(shape, 0), each, live=live) for each in value]
+            return [self._masked(contract.member(shape, 0), each, live=live) for each in value]
         if not isinstance(value, str):
             return value
         text = self._references.live(value) if live else self._references.fake(value)
@@ -555,7 +552,7 @@ class _Pair:
         elif isinstance(live, list):
             self._hold_order(shape, path, live)
             for item in live:
-                self._hold(_member_of(shape, 0), f"{path}[*]", item)
+                self._hold(contract.member(shape, 0), f"{path}[*]", item)
 
     def _hold_members(self, shape: Shape, path: str, live: JSON) -> None:
         """Hold the members of an object against the contract; new ones where that describes such an object whole."""
@@ -564,10 +561,10 @@ class _Pair:
                 self._tell("removed", f"{path}.{name}", "it required", NOTHING, _evidence(shape, "required"))
         whole = path == "$.body" or any("$schema" in part.schema for part in shape)
         for name, value in live.items():
-            member = _member_of(shape, name)
+            member = contract.member(shape, name)
             if member:
                 self._hold(member, f"{path}.{name}", value)
-            elif whole and _names_of(shape):
+            elif whole and contract.names(shape):
                 self._tell("added", f"{path}.{name}", NOTHING, value, _evidence(shape, "additionalProperties"))
 
     def _hold_order(self, shape: Shape, path: str, live: list[Any]) -> None:
@@ -579,19 +576,12 @@ class _Pair:
         for _, value in self._sent.values():
             asked |= value if isinstance(value, dict) else {}
         steps = order.format_map(asked).split(".")
-        member = reduce(_member_of, steps, _member_of(shape, 0))
+        member = reduce(contract.member, steps, contract.member(shape, 0))
         values = [value for item in live if _moment(member, value := _dug(item, steps))]
         for before, after in pairwise(values):
             if _relation(before, after) == "earlier than":
                 self._tell("reordered", path, f"by {order}", f"{before} before {after}", _evidence(shape, "x-order"))
                 return
-
-
-def _meant(kind: str, values: list[str]) -> Any:
-    """What the texts of a query parameter mean."""
-    if kind == "array":
-        return values
-    return int(values[-1]) if kind == "integer" and re.fullmatch("-?[0-9]{1,18}", values[-1]) else values[-1]
 
 
 def _moment(shape: Shape, value: Any) -> bool:

@@ -38,6 +38,7 @@ OF_API = {
     *("x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-no-charge"),
     *("x-behaviour", "x-evidence-kinds"),
 }
+OF_PROBES = {"x-safe", "x-throwaway", "x-read", "x-write"}
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 OURS = re.compile(r"ours: .+")  # of what the service does not have at all
 
@@ -106,6 +107,9 @@ def evidence_given(name: str) -> Iterator[tuple[str, str]]:
         for keyword, evidence in node.get("x-evidence", {}).items():
             yield f"{pointer}/x-evidence/{keyword}", evidence
     yield from ((entry["rule"], entry["evidence"]) for entry in load(name).get("x-behaviour", ()))
+    if name == "probes.json":
+        yield from load(name)["x-safe"].items()
+        yield "/x-throwaway", load(name)["x-throwaway"]["evidence"]
     if name == "api.json":
         api = load(name)
         for table in ("x-headers", "x-permissions", "x-errors", "x-failures"):
@@ -165,13 +169,14 @@ def test_a_reference_leads_to_a_schema(name: str) -> None:
 def test_no_keyword_is_used_that_the_validators_may_read_differently(name: str) -> None:
     allowed = LINKS | EVIDENCED | ANNOTATIONS
     for pointer, node in nodes(name):
-        here = OF_API if name == "api.json" else OF_ROUTES if name in ROUTES and not pointer else set()
+        of_file = {"api.json": OF_API, "probes.json": OF_PROBES}.get(name, set())
+        here = OF_ROUTES if name in ROUTES and not pointer else of_file
         assert set(node) <= allowed | here, (pointer, set(node) - allowed - here)
 
 
 @each_file
 def test_an_example_fits_its_schema_in_both_validators(name: str) -> None:
-    assert name in {"api.json", "objects/common.json"} or load(name)["examples"]
+    assert name in {"api.json", "probes.json", "objects/common.json"} or load(name)["examples"]
     for pointer, node in nodes(name):
         for example in node.get("examples", []):
             assert verdicts(f"{name}#{pointer}", example) == {"jsonschema": True, "jsonschema_rs": True}, pointer
@@ -214,7 +219,7 @@ def test_a_constraint_has_evidence(name: str) -> None:
 @each_file
 def test_an_evidence_names_its_kind_and_source(name: str) -> None:
     for where, evidence in evidence_given(name):
-        assert (OURS if name == "state.json" else EVIDENCE).fullmatch(evidence), (where, evidence)
+        assert (OURS if name in ("state.json", "probes.json") else EVIDENCE).fullmatch(evidence), (where, evidence)
 
 
 @each_file

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_reinfer.contract.routing import Match, Route
     from pytest_reinfer.contract.shapes import Shape
-    from pytest_reinfer.wire import Request, Response
+    from pytest_reinfer.wire import JSON, Request, Response
 
 OK = 200
 SHOWN = 120  # characters of a value
@@ -226,7 +226,6 @@ def _refused(answer: Response, refusals: list[str], asked: list[Breach], *, stri
     """What is wrong with a refusal of the service itself."""
     errors = conventions.convention("x-errors")
     names = [name for name in refusals if conventions.error(name).status == answer.status]
-    failures = conventions.convention("x-failures").values()
     try:
         body = json.loads(answer.body)
     except (ValueError, RecursionError) as problem:
@@ -235,7 +234,7 @@ def _refused(answer: Response, refusals: list[str], asked: list[Breach], *, stri
         return
     wrong = list(_in("response", "$.body", "objects/error.json", body, strict=strict))
     yield from wrong
-    if wrong or answer.body.decode() in {entry["body"] for entry in failures if entry["status"] == answer.status}:
+    if wrong or body in _failures(answer.status):
         return
     broken = {breach.rule for breach in asked} - {"undocumented", "deprecated"}
     said = [name for name in names if name != "schema_violation" or broken]
@@ -243,6 +242,13 @@ def _refused(answer: Response, refusals: list[str], asked: list[Breach], *, stri
         expected = [errors[name]["message"] for name in said] or "no refusal: the request is as it should be"
         evidence = "; ".join(dict.fromkeys(errors[name]["evidence"] for name in said or names))
         yield Breach("response", "$.body.message", "message", expected, body["message"], evidence)
+
+
+@cache
+def _failures(status: int) -> tuple[JSON, ...]:
+    """What the service says when it fails with a status."""
+    failures = conventions.convention("x-failures").values()
+    return tuple(json.loads(each["body"]) for each in failures if each["status"] == status and each["body"][:1] == "{")
 
 
 def _error_evidence(rule: str) -> str:
