@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlencode
 from pytest_reinfer import contract, given
 from pytest_reinfer.fake import FakeTenant
 from pytest_reinfer.tenant import Bucket, Dataset, Project, Source, encode
-from pytest_reinfer.wire import Request, Response, Trouble
+from pytest_reinfer.wire import UNREACHED, Request, Response, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -457,6 +457,8 @@ class RealTenant(FakeTenant):
                 response = self._onward.send(request).response
             except Trouble as trouble:
                 told = f"no answer, {trouble.end}: {trouble.__cause__}"
+                if trouble.end in UNREACHED:  # which does not pass so soon
+                    break
                 continue
             if response.status < 300:  # noqa: PLR2004 -- RFC 9110
                 return self._read(response, str(route))
@@ -467,9 +469,9 @@ class RealTenant(FakeTenant):
             later = response.status >= 500 or response.status == contract.error("rate_limited").status  # noqa: PLR2004
             if not later and not (missing and response.status == absent):
                 break
-            retry_after = response.headers.get(contract.header("retry_after").name, "")
-            wait = float(retry_after) if retry_after.isdecimal() else wait
-            wait = min(wait, LONGEST_WAIT)
+            names = {each.lower(): value for each, value in response.headers.items()}
+            retry_after = names.get(contract.header("retry_after").name.lower(), "")
+            wait = min(float(retry_after) if retry_after.isdecimal() else wait, LONGEST_WAIT)
         raise RealTenantFailed(f"{route.method} {where} of the real tenant, for what the test needs there: {told}")
 
     def _read(self, response: Response, what: str) -> JSON:

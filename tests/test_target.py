@@ -705,7 +705,6 @@ def test_what_keeps_an_answer_from_coming_is_the_clients_own_error_and_told_in_t
         pass
     """
         )
-        monkeypatch.setattr("pytest_reinfer.real.TRIES", 1)
         result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider", "--reinfer-target=live")
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines_random(
