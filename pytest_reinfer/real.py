@@ -13,14 +13,13 @@ from urllib.parse import quote, unquote, urlencode
 from pytest_reinfer import contract, given
 from pytest_reinfer.fake import FakeTenant
 from pytest_reinfer.tenant import Bucket, Dataset, Project, Source, encode
-from pytest_reinfer.wire import UNREACHED, Request, Response, Trouble
+from pytest_reinfer.wire import UNREACHED, Exchange, Request, Response, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_reinfer.contract import Match
     from pytest_reinfer.transports.onward import Came, Onward
-    from pytest_reinfer.unexpected import Policy
     from pytest_reinfer.wire import JSON, Place
 
     May = Literal["read", "write"]
@@ -32,7 +31,7 @@ HAS: Final = (  # of what a fake tenant has
     *("add_project", "add_source", "add_dataset", "add_comments"),
 )
 UNDERNEATH: Final = (  # by which clients, and the fixture, come to it
-    *("answer", "locate", "serves", "waits", "plugged", "interrupted", "strayed", "faults", "seed"),
+    *("answer", "exchanged", "locate", "serves", "waits", "plugged", "interrupted", "strayed", "faults", "left_out"),
 )
 SAFE: Final = ("GET", "HEAD", "OPTIONS")  # methods that ask and change nothing, by RFC 9110
 MOST: Final = 1000  # so many exchanges are kept
@@ -60,7 +59,7 @@ class RealTenant(FakeTenant):
     not. What there is, is asked of the API at each look. What cannot be, for a real one, raises NotOnARealTenant.
 
     onward: leads to the real one. may: "read" lets nothing pass that could write; "write" only what stays in the
-    throw-away project.
+    throw-away project. settings: as of a fake one.
     """
 
     live = True
@@ -71,19 +70,13 @@ class RealTenant(FakeTenant):
         token: str,
         onward: Onward,
         may: May,
-        *,
-        seed: int = 0,
-        unknown_routes: Policy = "fail",
-        unbuilt_routes: Policy = "fail",
-        log_bodies: int = 65_536,
+        **settings: Any,
     ) -> None:
-        super().__init__(
-            url, seed=seed, unknown_routes=unknown_routes, unbuilt_routes=unbuilt_routes, log_bodies=log_bodies
-        )
+        super().__init__(url, **settings)
         self._token = token
         self._onward = onward
         self._may = may
-        self._arranged = FakeTenant(url, seed=seed)  # what a test arranges, as a fake would have it
+        self._arranged = FakeTenant(url, seed=settings.get("seed", 0))  # what a test arranges, as a fake would have it
         self._source_ids: dict[str, str] = {}  # of what was arranged, in the real tenant, by full name
         self._project: str | None = None  # the throw-away project
         self._own: set[str] = set()  # ids of what is in it
@@ -183,7 +176,8 @@ class RealTenant(FakeTenant):
                 self._exchanges[number] = hidden, self._hide_in(response)
             else:
                 self.unrecorded += 1
-        return came
+            given = self.exchanged(hidden, Exchange(response, route, permission, None), None)
+        return came._replace(response=given.response)
 
     def _hide(self, request: Request) -> Request:
         """A request without the token, wherever it stands in it."""

@@ -11,8 +11,8 @@ import pytest
 
 from pytest_reinfer import contract, given, runs
 from pytest_reinfer.fake import FakeTenant
-from pytest_reinfer.real import HIDDEN, MOST, RealTenant, unique
 from pytest_reinfer.patching import Link, Replaced
+from pytest_reinfer.real import HIDDEN, MOST, RealTenant, unique
 from pytest_reinfer.transports.onward import Onward
 
 if TYPE_CHECKING:
