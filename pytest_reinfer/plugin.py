@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 MARKER = (
     "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536, "
     "tls=False, min_evidence=None, strict=False, live=None): how the fixtures `reinfer` and `reinfer_server` make "
-    "their tenant. url: where it answers, without a server; tls: whether `reinfer_server` speaks https; seed: what ids and "
-    "generated content follow from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
+    "their tenant. url: where it answers, without a server; tls: whether `reinfer_server` speaks https; seed: what ids "
+    "and generated content follow from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
     "unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake does not build; "
     "log_bodies: bytes of a request's body that are kept in `reinfer.requests`; min_evidence: the least kind of "
     "evidence, such as 'documented', of rules of the API that the test may rely on; strict: what the test sends and "
