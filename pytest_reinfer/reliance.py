@@ -75,7 +75,10 @@ class Reliance:
             elif len(self._used) < MOST:
                 told = f"request {number}: {request.method} {unquote(request.path)}"
                 self._used[name] = rule, _Use(told[:LONGEST], 1)
-        return self._trimmed(exchange)
+        answered, left_out = trimmed(exchange, self._kind)
+        for rule in left_out[: MOST - len(self._left_out)]:
+            self._left_out.setdefault(f"{rule.about} {rule}", rule)
+        return answered
 
     def take(self) -> LesserEvidence | None:
         """The error that tells the rules, and nothing left to tell; None where there are none."""
@@ -98,21 +101,20 @@ class Reliance:
         )
         return LesserEvidence("\n".join([*(line[:LONGEST] for line in lines), "", remedy]))
 
-    def _trimmed(self, exchange: Exchange) -> Exchange:
-        """The exchange with its answer trimmed, if it is a success of a route."""
-        response = exchange.response
-        if exchange.route is None or exchange.refusal is not None or response.status != OK:
-            return exchange
-        try:
-            answer = json.loads(response.body.decode())
-        except ValueError:  # a fault has spoilt it
-            return exchange
-        if not isinstance(answer, dict):
-            return exchange
-        rest, left_out = evidence.trimmed(exchange.route, answer, self._kind)
-        for rule in left_out[: MOST - len(self._left_out)]:
-            self._left_out.setdefault(f"{rule.about} {rule}", rule)
-        return exchange._replace(response=response._replace(body=encode(rest))) if left_out else exchange
+
+def trimmed(exchange: Exchange, kind: str) -> tuple[Exchange, Sequence[Rule]]:
+    """The exchange with its answer trimmed, if it is a success of a route, and the fields that were left out."""
+    response = exchange.response
+    if exchange.route is None or exchange.refusal is not None or response.status != OK:
+        return exchange, ()
+    try:
+        answer = json.loads(response.body.decode())
+    except ValueError:  # a fault has spoilt it
+        return exchange, ()
+    if not isinstance(answer, dict):
+        return exchange, ()
+    rest, left_out = evidence.trimmed(exchange.route, answer, kind)
+    return (exchange._replace(response=response._replace(body=encode(rest))) if left_out else exchange), left_out
 
 
 def used(request: Request, exchange: Exchange, fault: str | None) -> Iterator[Rule]:

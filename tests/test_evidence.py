@@ -160,6 +160,12 @@ def test_the_keys_of_every_documented_sample_stay() -> None:
         assert rest["status"] == "ok"
 
 
+def test_a_key_that_must_be_there_is_known_by_that_where_no_field_is_described() -> None:
+    entity = {"id": "1", "name": "n", "title": "", "color": 0, "inherits_from": [], "trainable": False}
+    answer = {"dataset": {"entity_defs": [entity]}, "status": "ok"}
+    assert evidence.trimmed("get_dataset", answer, "client") == (answer, ())
+
+
 def test_data_under_names_of_its_own_stays() -> None:
     comment = {"user_properties": {"string:Team": "North", "number:Age": 1}}
     rest, left_out = evidence.trimmed("export_dataset", {"comments": [{"comment": comment}]}, "documented")

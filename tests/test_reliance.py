@@ -163,6 +163,14 @@ def test_a_route_is_told_though_a_fault_answered_for_it() -> None:
     assert "error" not in told
 
 
+def test_a_refusal_that_a_fault_kept_from_the_client_is_not_told() -> None:
+    def fails(tenant: FakeTenant) -> None:
+        tenant.fail(503, phase="after")
+        assert ask(tenant, "POST", EXPORT, json={"continuation": "none"}).status_code == 503
+
+    assert relied(fails) == ""
+
+
 def test_answers_come_without_the_keys_that_are_known_on_less() -> None:
     found: list[requests.Response] = []
     tenant = FakeTenant(min_evidence="documented")

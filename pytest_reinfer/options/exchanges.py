@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote
 
-from pytest_reinfer import contract, evidence
+from pytest_reinfer import contract
 from pytest_reinfer.fake import FakeTenant
 from pytest_reinfer.patching import Link, Replaced
-from pytest_reinfer.tenant import encode
+from pytest_reinfer.reliance import trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST: Final = 1000  # so many breaches are remembered
 SHOWN: Final = 20  # so many of them a failure shows
-OK: Final = 200
 LEAST: Final = "sample"  # what the vendor has published: documentation, machine-readable descriptions, samples
 
 
@@ -86,7 +84,12 @@ class Exchanges:
             if link.open:
                 self._look(request, exchange, fault)
             answered: Exchange = link.previous(tenant, request, exchange, fault)
-            return self._published(answered) if link.open and self._strict else answered
+            if not (link.open and self._strict):
+                return answered
+            published, left_out = trimmed(answered, LEAST)
+            for rule in left_out:
+                self._left_out.setdefault(f"{rule.about} {rule}", rule)
+            return published
 
         return exchanged
 
@@ -99,19 +102,3 @@ class Exchanges:
                 self._found[told] = breach
             else:
                 self._forgotten += 1
-
-    def _published(self, exchange: Exchange) -> Exchange:
-        """The exchange with its answer trimmed to what the vendor has published, if it is a success of a route."""
-        response = exchange.response
-        if exchange.route is None or exchange.refusal is not None or response.status != OK:
-            return exchange
-        try:
-            answer: Any = json.loads(response.body)
-        except ValueError:  # a fault has spoilt it
-            return exchange
-        if not isinstance(answer, dict):
-            return exchange
-        rest, left_out = evidence.trimmed(exchange.route, answer, LEAST)
-        for rule in left_out:
-            self._left_out.setdefault(f"{rule.about} {rule.place}", rule)
-        return exchange._replace(response=response._replace(body=encode(rest))) if left_out else exchange
