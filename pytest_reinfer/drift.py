@@ -81,10 +81,10 @@ def compare(
     contents: whether the tenants hold the same. Otherwise answers that are well are not compared with each other: those
         of the live tenant are held against the contract.
     """
-    references = References()
+    references, shapes = References(), Shapes()
     found: list[Difference] = []
     for number, (ours, theirs) in enumerate(zip(fake, live, strict=True)):
-        found += _Pair(number, ours, theirs, references, contents=contents).differences()
+        found += _Pair(number, ours, theirs, references, shapes, contents=contents).differences()
     return found
 
 
@@ -103,6 +103,20 @@ def report(differences: Sequence[Difference]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ references
+
+
+class Shapes:
+    """`contract.member`, which remembers: long lists ask for the same members again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[tuple[int, tuple[str, ...]], ...], str | int], Shape] = {}
+
+    def member(self, shape: Shape, step: str | int) -> Shape:
+        """What speaks for a member."""
+        key = (tuple((id(part.schema), part.evidence) for part in shape), step)  # the schemas stay where they are
+        if key not in self._known:
+            self._known[key] = contract.member(shape, step)
+        return self._known[key]
 
 
 class References:
@@ -268,9 +282,11 @@ class _Pair:
         fake: tuple[Request, Response],
         live: tuple[Request, Response],
         references: References,
+        shapes: Shapes,
         *,
         contents: bool,
     ) -> None:
+        self._member = shapes.member
         self._number = number
         (self._request, self._fake), (self._live_request, self._live) = fake, live
         self._references = references
@@ -436,12 +452,12 @@ class _Pair:
         for name in tuple(gone):
             twins = [other for other in new if self._alike(fake[name], live[other])]
             if len(twins) == 1 and len(gone) == len(new) == 1:
-                member = contract.member(shape, name)
+                member = self._member(shape, name)
                 self._tell("renamed", f"{path}.{name}", name, twins[0], _evidence(member, "type", around))
                 gone.remove(name)
                 new.remove(twins[0])
         for name in fake:
-            member = contract.member(shape, name)
+            member = self._member(shape, name)
             value = live.get(name, NOTHING)
             default = next((each for each in self._defaults if each.name == name and each.value == fake[name]), None)
             if default is not None and name not in gone and self._plain(fake[name]) != self._plain(value, live=True):
@@ -453,7 +469,7 @@ class _Pair:
             elif value is not NOTHING:
                 self._walk(member, f"{path}.{name}", fake[name], value, around)
         for name in new:
-            member = contract.member(shape, name)
+            member = self._member(shape, name)
             evidence = _evidence(member or shape, "type" if member else "additionalProperties", around)
             self._tell("added", f"{path}.{name}", NOTHING, live[name], evidence)
         self._walk_stamps(shape, path, fake, live)
@@ -463,19 +479,19 @@ class _Pair:
         names = [
             name
             for name in fake
-            if _given(member := contract.member(shape, name)) == "stamp"
+            if _given(member := self._member(shape, name)) == "stamp"
             and _moment(member, fake[name])
             and _moment(member, live.get(name))
         ]
         for before, name in pairwise(names):
             mine, theirs = (_relation(side[before], side[name]) for side in (fake, live))
             if mine != theirs:
-                evidence = _evidence(contract.member(shape, name), "type")
+                evidence = _evidence(self._member(shape, name), "type")
                 self._tell("value", f"{path}.{name}", f"{mine} {before}", f"{theirs} {before}", evidence)
 
     def _walk_items(self, shape: Shape, path: str, fake: list[Any], live: list[Any], around: str) -> None:
         """Compare two lists: what stands in both in another order, and what stands in one alone."""
-        item = contract.member(shape, 0)
+        item = self._member(shape, 0)
         keys = [[self._key(item, each, live=side) for each in items] for side, items in enumerate((fake, live))]
         places: dict[str, list[int]] = {}
         for place, key in reversed(list(enumerate(keys[1]))):
@@ -503,7 +519,7 @@ class _Pair:
         for part, (shape, value) in self._sent.items():
             for name, given in value.items() if isinstance(value, dict) else ():
                 if _kind(given) == "number" and given == fake:
-                    said = _evidence(contract.member(shape, name), "type")
+                    said = _evidence(self._member(shape, name), "type")
                     self._tell("limit", f"$.{part}.{name}", f"{fake} items", f"{live} items", said, "request")
                     return
         kind = "added" if live > fake else "removed"
@@ -516,9 +532,9 @@ class _Pair:
     def _masked(self, shape: Shape, value: Any, *, live: bool) -> Any:
         """A value with references in the place of what is known, and `<kind>` in that of what is given out."""
         if isinstance(value, dict):
-            return {name: self._masked(contract.member(shape, name), each, live=live) for name, each in value.items()}
+            return {name: self._masked(self._member(shape, name), each, live=live) for name, each in value.items()}
         if isinstance(value, list):
-            return [self._masked(contract.member(shape, 0), each, live=live) for each in value]
+            return [self._masked(self._member(shape, 0), each, live=live) for each in value]
         if not isinstance(value, str):
             return value
         text = self._references.live(value) if live else self._references.fake(value)
@@ -552,7 +568,7 @@ class _Pair:
         elif isinstance(live, list):
             self._hold_order(shape, path, live)
             for item in live:
-                self._hold(contract.member(shape, 0), f"{path}[*]", item)
+                self._hold(self._member(shape, 0), f"{path}[*]", item)
 
     def _hold_members(self, shape: Shape, path: str, live: JSON) -> None:
         """Hold the members of an object against the contract; new ones where that describes such an object whole."""
@@ -561,7 +577,7 @@ class _Pair:
                 self._tell("removed", f"{path}.{name}", "it required", NOTHING, _evidence(shape, "required"))
         whole = path == "$.body" or any("$schema" in part.schema for part in shape)
         for name, value in live.items():
-            member = contract.member(shape, name)
+            member = self._member(shape, name)
             if member:
                 self._hold(member, f"{path}.{name}", value)
             elif whole and contract.names(shape):
@@ -576,7 +592,7 @@ class _Pair:
         for _, value in self._sent.values():
             asked |= value if isinstance(value, dict) else {}
         steps = order.format_map(asked).split(".")
-        member = reduce(contract.member, steps, contract.member(shape, 0))
+        member = reduce(self._member, steps, self._member(shape, 0))
         values = [value for item in live if _moment(member, value := _dug(item, steps))]
         for before, after in pairwise(values):
             if _relation(before, after) == "earlier than":

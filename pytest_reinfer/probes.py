@@ -26,22 +26,20 @@ SIZES: Final = ("minimum", "maximum", "minLength", "maxLength", "minItems", "max
 
 
 class Step(NamedTuple):
-    """One step: what it asks, and what it keeps of the answer.
-
-    keep: the names of what is kept, each with the dotted path to it.
-    late: whether what was written before may show only after a while.
-    """
+    """One step: what it asks, and what it keeps of the answer."""
 
     number: int
     said: JSON
 
     @property
     def keep(self) -> Mapping[str, str]:
+        """The names of what is kept of the answer, each with the dotted path to it."""
         kept: Mapping[str, str] = self.said.get("keep", {})
         return kept
 
     @property
     def late(self) -> bool:
+        """Whether what was written before may show only after a while."""
         return bool(self.said.get("late"))
 
     @property

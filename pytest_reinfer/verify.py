@@ -78,9 +78,9 @@ class _Run:
         self._user: JSON = {}
 
     def verdict(self) -> Verdict:
-        lists = (self._asked, self._differences, self._skipped, self._unanswered)
-        asked, differences, skipped, unanswered = map(tuple, lists)
-        return Verdict(asked, differences, skipped, unanswered, dict(self._live.retried))
+        """What has come of it so far."""
+        told = (tuple(self._skipped), tuple(self._unanswered), dict(self._live.retried))
+        return Verdict(tuple(self._asked), tuple(self._differences), *told)
 
     # ------------------------------------------------------------------------------------------- reading
 
@@ -201,7 +201,7 @@ def _user(request: Request, response: Response) -> JSON:
     if not isinstance(body, dict) or not isinstance(body.get("user"), dict):
         names = {name.lower(): value for name, value in response.headers.items()}
         to = f", which leads to {names['location'].partition('?')[0]}" if "location" in names else ""
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004 -- what is wrong is the URL
             f"What answers there is no tenant: {request.method} {request.path} is {response.status}"
             f"{to} ({names.get('content-type', 'no content type')}). Is --endpoint the URL of the tenant?"
         )
