@@ -27,6 +27,7 @@ SHOWN: Final = 120  # so many characters of a value a line shows
 LENGTHS: Final[Mapping[str, type[str | list[Any]]]] = MappingProxyType(
     {"maxLength": str, "minLength": str, "maxItems": list, "minItems": list}
 )
+COMPARED: Final = 10_000  # pairs of items of which it looks for those that have most in common
 WORD: Final = re.compile("[0-9A-Za-z._-]{8,}")  # as long as anything is that a tenant gives out
 
 
@@ -454,8 +455,7 @@ class _Pair:
             if len(twins) == 1 and len(gone) == len(new) == 1:
                 member = self._member(shape, name)
                 self._tell("renamed", f"{path}.{name}", name, twins[0], _evidence(member, "type", around))
-                gone.remove(name)
-                new.remove(twins[0])
+                gone, new, fake = [], [], {key: value for key, value in fake.items() if key != name}
         for name in fake:
             member = self._member(shape, name)
             value = live.get(name, NOTHING)
@@ -492,19 +492,14 @@ class _Pair:
     def _walk_items(self, shape: Shape, path: str, fake: list[Any], live: list[Any], around: str) -> None:
         """Compare two lists: what stands in both in another order, and what stands in one alone."""
         item = self._member(shape, 0)
-        keys = [[self._key(item, each, live=side) for each in items] for side, items in enumerate((fake, live))]
-        places: dict[str, list[int]] = {}
-        for place, key in reversed(list(enumerate(keys[1]))):
-            places.setdefault(key, []).append(place)
-        pairs = [(number, places[key].pop()) for number, key in enumerate(keys[0]) if places.get(key)]
-        if any(after < before for (_, before), (_, after) in pairwise(pairs)):
+        masked = [
+            [self._masked(item, each, live=bool(side)) for each in items] for side, items in enumerate((fake, live))
+        ]
+        pairs = _paired(*masked)
+        order = [theirs for _, theirs in pairs]
+        if order != sorted(order):
             keyword = "x-order" if _stated(shape, "x-order") is not NOTHING else "type"
-            known = [keys[0][mine] for mine, _ in pairs]
-            order = _order(known, [keys[1][theirs] for theirs in sorted(theirs for _, theirs in pairs)])
-            self._tell("reordered", path, sorted(order), order, _evidence(shape, keyword, around))
-        mine_left = sorted(set(range(len(fake))) - {mine for mine, _ in pairs})
-        theirs_left = sorted(set(range(len(live))) - {theirs for _, theirs in pairs})
-        pairs += zip(mine_left, theirs_left, strict=False)
+            self._tell("reordered", path, [mine for mine, _ in pairs], order, _evidence(shape, keyword, around))
         for mine, theirs in pairs:
             self._walk(item, f"{path}[*]", fake[mine], live[theirs], around)
         if len(fake) != len(live):
@@ -525,10 +520,6 @@ class _Pair:
         kind = "added" if live > fake else "removed"
         self._tell(kind, f"{path}[*]", f"{fake} items", f"{live} items", evidence)
 
-    def _key(self, shape: Shape, value: Any, *, live: int) -> str:
-        """What tells an item from others, whatever the tenant has given out in it."""
-        return json.dumps(self._masked(shape, value, live=bool(live)), sort_keys=True)
-
     def _masked(self, shape: Shape, value: Any, *, live: bool) -> Any:
         """A value with references in the place of what is known, and `<kind>` in that of what is given out."""
         if isinstance(value, dict):
@@ -542,7 +533,7 @@ class _Pair:
         return f"<{given}>" if given is not None and (text == value or given == "stamp") else text
 
     def _plain(self, value: Any, *, live: bool = False) -> str:
-        return "" if value is NOTHING else self._key((), value, live=live)
+        return "" if value is NOTHING else json.dumps(self._masked((), value, live=live), sort_keys=True)
 
     def _alike(self, fake: Any, live: Any) -> bool:
         """Whether two values of other names may be the same."""
@@ -636,12 +627,37 @@ def _sort(response: Response) -> str:
     return f"{kind}, {len(response.body)} bytes"
 
 
-def _order(known: list[str], keys: Iterable[str]) -> list[int]:
-    """An order in numbers: the places that items have in the first of two lists."""
-    left = [*known]
-    order = []
-    for key in keys:
-        place = left.index(key)
-        left[place] = ""
-        order.append(place)
-    return order
+def _paired(fake: list[Any], live: list[Any]) -> list[tuple[int, int]]:
+    """Which items of two lists are the same: those that are equal, then those that have most in common."""
+    places: dict[str, list[int]] = {}
+    for place, item in reversed(list(enumerate(live))):
+        places.setdefault(json.dumps(item, sort_keys=True), []).append(place)
+    pairs: dict[int, int] = {}
+    for place, item in enumerate(fake):
+        equal = places.get(json.dumps(item, sort_keys=True))
+        if equal:
+            pairs[place] = equal.pop()
+    left = sorted(place for equal in places.values() for place in equal)
+    if len(left) * (len(fake) - len(pairs)) <= COMPARED:
+        leaves = {place: set(_leaves(live[place])) for place in left}
+    else:
+        leaves = {}
+    for place in range(len(fake)):
+        if place not in pairs and left:
+            mine = set(_leaves(fake[place])) if leaves else set()
+            best = max(left, key=lambda other: (len(mine & leaves.get(other, mine)), -abs(other - place)))
+            left.remove(best)
+            pairs[place] = best
+    return sorted(pairs.items())
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[str]:
+    """The plain values in a value, each with its path."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _leaves(member, f"{path}.{name}")
+    elif isinstance(value, list):
+        for member in value:
+            yield from _leaves(member, f"{path}[*]")
+    else:
+        yield f"{path} {json.dumps(value)}"
