@@ -27,6 +27,7 @@ SHOWN: Final = 120  # so many characters of a value a line shows
 LENGTHS: Final[Mapping[str, type[str | list[Any]]]] = MappingProxyType(
     {"maxLength": str, "minLength": str, "maxItems": list, "minItems": list}
 )
+COMPARED: Final = 10_000  # pairs of items of which it looks for those that have most in common
 WORD: Final = re.compile("[0-9A-Za-z._-]{8,}")  # as long as anything is that a tenant gives out
 
 
@@ -81,10 +82,10 @@ def compare(
     contents: whether the tenants hold the same. Otherwise answers that are well are not compared with each other: those
         of the live tenant are held against the contract.
     """
-    references = References()
+    references, shapes = References(), Shapes()
     found: list[Difference] = []
     for number, (ours, theirs) in enumerate(zip(fake, live, strict=True)):
-        found += _Pair(number, ours, theirs, references, contents=contents).differences()
+        found += _Pair(number, ours, theirs, references, shapes, contents=contents).differences()
     return found
 
 
@@ -103,6 +104,20 @@ def report(differences: Sequence[Difference]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ references
+
+
+class Shapes:
+    """`contract.member`, which remembers: long lists ask for the same members again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[tuple[int, tuple[str, ...]], ...], str | int], Shape] = {}
+
+    def member(self, shape: Shape, step: str | int) -> Shape:
+        """What speaks for a member."""
+        key = (tuple((id(part.schema), part.evidence) for part in shape), step)  # the schemas stay where they are
+        if key not in self._known:
+            self._known[key] = contract.member(shape, step)
+        return self._known[key]
 
 
 class References:
@@ -268,9 +283,11 @@ class _Pair:
         fake: tuple[Request, Response],
         live: tuple[Request, Response],
         references: References,
+        shapes: Shapes,
         *,
         contents: bool,
     ) -> None:
+        self._member = shapes.member
         self._number = number
         (self._request, self._fake), (self._live_request, self._live) = fake, live
         self._references = references
@@ -436,12 +453,11 @@ class _Pair:
         for name in tuple(gone):
             twins = [other for other in new if self._alike(fake[name], live[other])]
             if len(twins) == 1 and len(gone) == len(new) == 1:
-                member = contract.member(shape, name)
+                member = self._member(shape, name)
                 self._tell("renamed", f"{path}.{name}", name, twins[0], _evidence(member, "type", around))
-                gone.remove(name)
-                new.remove(twins[0])
+                gone, new, fake = [], [], {key: value for key, value in fake.items() if key != name}
         for name in fake:
-            member = contract.member(shape, name)
+            member = self._member(shape, name)
             value = live.get(name, NOTHING)
             default = next((each for each in self._defaults if each.name == name and each.value == fake[name]), None)
             if default is not None and name not in gone and self._plain(fake[name]) != self._plain(value, live=True):
@@ -453,7 +469,7 @@ class _Pair:
             elif value is not NOTHING:
                 self._walk(member, f"{path}.{name}", fake[name], value, around)
         for name in new:
-            member = contract.member(shape, name)
+            member = self._member(shape, name)
             evidence = _evidence(member or shape, "type" if member else "additionalProperties", around)
             self._tell("added", f"{path}.{name}", NOTHING, live[name], evidence)
         self._walk_stamps(shape, path, fake, live)
@@ -463,32 +479,27 @@ class _Pair:
         names = [
             name
             for name in fake
-            if _given(member := contract.member(shape, name)) == "stamp"
+            if _given(member := self._member(shape, name)) == "stamp"
             and _moment(member, fake[name])
             and _moment(member, live.get(name))
         ]
         for before, name in pairwise(names):
             mine, theirs = (_relation(side[before], side[name]) for side in (fake, live))
             if mine != theirs:
-                evidence = _evidence(contract.member(shape, name), "type")
+                evidence = _evidence(self._member(shape, name), "type")
                 self._tell("value", f"{path}.{name}", f"{mine} {before}", f"{theirs} {before}", evidence)
 
     def _walk_items(self, shape: Shape, path: str, fake: list[Any], live: list[Any], around: str) -> None:
         """Compare two lists: what stands in both in another order, and what stands in one alone."""
-        item = contract.member(shape, 0)
-        keys = [[self._key(item, each, live=side) for each in items] for side, items in enumerate((fake, live))]
-        places: dict[str, list[int]] = {}
-        for place, key in reversed(list(enumerate(keys[1]))):
-            places.setdefault(key, []).append(place)
-        pairs = [(number, places[key].pop()) for number, key in enumerate(keys[0]) if places.get(key)]
-        if any(after < before for (_, before), (_, after) in pairwise(pairs)):
+        item = self._member(shape, 0)
+        masked = [
+            [self._masked(item, each, live=bool(side)) for each in items] for side, items in enumerate((fake, live))
+        ]
+        pairs = _paired(*masked)
+        order = [theirs for _, theirs in pairs]
+        if order != sorted(order):
             keyword = "x-order" if _stated(shape, "x-order") is not NOTHING else "type"
-            known = [keys[0][mine] for mine, _ in pairs]
-            order = _order(known, [keys[1][theirs] for theirs in sorted(theirs for _, theirs in pairs)])
-            self._tell("reordered", path, sorted(order), order, _evidence(shape, keyword, around))
-        mine_left = sorted(set(range(len(fake))) - {mine for mine, _ in pairs})
-        theirs_left = sorted(set(range(len(live))) - {theirs for _, theirs in pairs})
-        pairs += zip(mine_left, theirs_left, strict=False)
+            self._tell("reordered", path, [mine for mine, _ in pairs], order, _evidence(shape, keyword, around))
         for mine, theirs in pairs:
             self._walk(item, f"{path}[*]", fake[mine], live[theirs], around)
         if len(fake) != len(live):
@@ -503,22 +514,18 @@ class _Pair:
         for part, (shape, value) in self._sent.items():
             for name, given in value.items() if isinstance(value, dict) else ():
                 if _kind(given) == "number" and given == fake:
-                    said = _evidence(contract.member(shape, name), "type")
+                    said = _evidence(self._member(shape, name), "type")
                     self._tell("limit", f"$.{part}.{name}", f"{fake} items", f"{live} items", said, "request")
                     return
         kind = "added" if live > fake else "removed"
         self._tell(kind, f"{path}[*]", f"{fake} items", f"{live} items", evidence)
 
-    def _key(self, shape: Shape, value: Any, *, live: int) -> str:
-        """What tells an item from others, whatever the tenant has given out in it."""
-        return json.dumps(self._masked(shape, value, live=bool(live)), sort_keys=True)
-
     def _masked(self, shape: Shape, value: Any, *, live: bool) -> Any:
         """A value with references in the place of what is known, and `<kind>` in that of what is given out."""
         if isinstance(value, dict):
-            return {name: self._masked(contract.member(shape, name), each, live=live) for name, each in value.items()}
+            return {name: self._masked(self._member(shape, name), each, live=live) for name, each in value.items()}
         if isinstance(value, list):
-            return [self._masked(contract.member(shape, 0), each, live=live) for each in value]
+            return [self._masked(self._member(shape, 0), each, live=live) for each in value]
         if not isinstance(value, str):
             return value
         text = self._references.live(value) if live else self._references.fake(value)
@@ -526,7 +533,7 @@ class _Pair:
         return f"<{given}>" if given is not None and (text == value or given == "stamp") else text
 
     def _plain(self, value: Any, *, live: bool = False) -> str:
-        return "" if value is NOTHING else self._key((), value, live=live)
+        return "" if value is NOTHING else json.dumps(self._masked((), value, live=live), sort_keys=True)
 
     def _alike(self, fake: Any, live: Any) -> bool:
         """Whether two values of other names may be the same."""
@@ -552,7 +559,7 @@ class _Pair:
         elif isinstance(live, list):
             self._hold_order(shape, path, live)
             for item in live:
-                self._hold(contract.member(shape, 0), f"{path}[*]", item)
+                self._hold(self._member(shape, 0), f"{path}[*]", item)
 
     def _hold_members(self, shape: Shape, path: str, live: JSON) -> None:
         """Hold the members of an object against the contract; new ones where that describes such an object whole."""
@@ -561,7 +568,7 @@ class _Pair:
                 self._tell("removed", f"{path}.{name}", "it required", NOTHING, _evidence(shape, "required"))
         whole = path == "$.body" or any("$schema" in part.schema for part in shape)
         for name, value in live.items():
-            member = contract.member(shape, name)
+            member = self._member(shape, name)
             if member:
                 self._hold(member, f"{path}.{name}", value)
             elif whole and contract.names(shape):
@@ -576,7 +583,7 @@ class _Pair:
         for _, value in self._sent.values():
             asked |= value if isinstance(value, dict) else {}
         steps = order.format_map(asked).split(".")
-        member = reduce(contract.member, steps, contract.member(shape, 0))
+        member = reduce(self._member, steps, self._member(shape, 0))
         values = [value for item in live if _moment(member, value := _dug(item, steps))]
         for before, after in pairwise(values):
             if _relation(before, after) == "earlier than":
@@ -620,12 +627,37 @@ def _sort(response: Response) -> str:
     return f"{kind}, {len(response.body)} bytes"
 
 
-def _order(known: list[str], keys: Iterable[str]) -> list[int]:
-    """An order in numbers: the places that items have in the first of two lists."""
-    left = [*known]
-    order = []
-    for key in keys:
-        place = left.index(key)
-        left[place] = ""
-        order.append(place)
-    return order
+def _paired(fake: list[Any], live: list[Any]) -> list[tuple[int, int]]:
+    """Which items of two lists are the same: those that are equal, then those that have most in common."""
+    places: dict[str, list[int]] = {}
+    for place, item in reversed(list(enumerate(live))):
+        places.setdefault(json.dumps(item, sort_keys=True), []).append(place)
+    pairs: dict[int, int] = {}
+    for place, item in enumerate(fake):
+        equal = places.get(json.dumps(item, sort_keys=True))
+        if equal:
+            pairs[place] = equal.pop()
+    left = sorted(place for equal in places.values() for place in equal)
+    if len(left) * (len(fake) - len(pairs)) <= COMPARED:
+        leaves = {place: set(_leaves(live[place])) for place in left}
+    else:
+        leaves = {}
+    for place in range(len(fake)):
+        if place not in pairs and left:
+            mine = set(_leaves(fake[place])) if leaves else set()
+            best = max(left, key=lambda other: (len(mine & leaves.get(other, mine)), -abs(other - place)))
+            left.remove(best)
+            pairs[place] = best
+    return sorted(pairs.items())
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[str]:
+    """The plain values in a value, each with its path."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _leaves(member, f"{path}.{name}")
+    elif isinstance(value, list):
+        for member in value:
+            yield from _leaves(member, f"{path}[*]")
+    else:
+        yield f"{path} {json.dumps(value)}"

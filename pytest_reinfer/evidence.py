@@ -154,6 +154,8 @@ def _of_schema(name: str) -> Iterator[Rule]:
     title: str = schema["title"]
     if "x-route" in schema:
         yield from (route(title), permission(title), *behaviour(title))
+        if "x-reads" in schema:
+            yield stated(title, "", "reads", schema["x-reads"], schema["x-evidence"]["x-reads"])
     if "type" in schema or "$ref" in schema:
         yield from _below(title, name, "$", contract.shape(name))
     for each in schema.get("$defs", ()):

@@ -25,7 +25,7 @@ MOST: Final = 64 * 1024 * 1024  # bytes of an answer
 TOO_MANY, FAILING = 429, 500  # statuses after which it tries again; the second and all above
 
 
-class Unanswered(Exception):
+class Unanswered(OSError):
     """All tries have failed; the text says how."""
 
 
@@ -105,12 +105,11 @@ class Live:
             timeout=TIMEOUT,
             preload_content=False,
         )
-        try:
-            body = answer.read(MOST + 1, decode_content=True)
-        finally:
-            answer.release_conn()
+        body = answer.read(MOST + 1, decode_content=True)
         if len(body) > MOST:
+            answer.close()
             raise ValueError(f"{request.method} {request.path}: an answer of more than {MOST} bytes is not read.")
+        answer.release_conn()
         told = {name: value.replace(self._token, probes.TOKEN) for name, value in answer.headers.items()}
         return Response(answer.status, told, body.replace(self._token.encode(), probes.TOKEN.encode()))
 

@@ -21,27 +21,25 @@ FILE: Final = "probes.json"
 SAFE: Final = ("GET", "HEAD", "OPTIONS")  # methods that change nothing, by RFC 9110
 TOKEN: Final = "<token>"  # noqa: S105 -- stands in a request for the token, which is put in as it is sent
 WRONG: Final = "no-token-of-anybody"
-MOST: Final = 80_000  # bytes of a body that probes a limit: nobody's tenant is to be filled by it
+MOST: Final = 20_000  # bytes of a body that probes a limit: no tenant is to be filled by it
 SIZES: Final = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 
 
 class Step(NamedTuple):
-    """One step: what it asks, and what it keeps of the answer.
-
-    keep: the names of what is kept, each with the dotted path to it.
-    late: whether what was written before may show only after a while.
-    """
+    """One step: what it asks, and what it keeps of the answer."""
 
     number: int
     said: JSON
 
     @property
     def keep(self) -> Mapping[str, str]:
+        """The names of what is kept of the answer, each with the dotted path to it."""
         kept: Mapping[str, str] = self.said.get("keep", {})
         return kept
 
     @property
     def late(self) -> bool:
+        """Whether what was written before may show only after a while."""
         return bool(self.said.get("late"))
 
     @property

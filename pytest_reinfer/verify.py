@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer import contract, drift, probes
@@ -78,9 +79,9 @@ class _Run:
         self._user: JSON = {}
 
     def verdict(self) -> Verdict:
-        lists = (self._asked, self._differences, self._skipped, self._unanswered)
-        asked, differences, skipped, unanswered = map(tuple, lists)
-        return Verdict(asked, differences, skipped, unanswered, dict(self._live.retried))
+        """What has come of it so far."""
+        told = (tuple(self._skipped), tuple(self._unanswered), dict(self._live.retried))
+        return Verdict(tuple(self._asked), tuple(self._differences), *told)
 
     # ------------------------------------------------------------------------------------------- reading
 
@@ -88,9 +89,9 @@ class _Run:
         """Ask what stores nothing; first of the live tenant, so that the fake can be arranged like it."""
         steps = [*probes.steps("x-read")]
         live: dict[Key, Exchange] = {}
-        for key, _, exchange in self._play(steps, self._names, self._ask):
-            if not live:
-                self._user = _user(*exchange)
+        for key, step, exchange in self._play(steps, self._names, self._ask):
+            if not self._user:
+                self._user = _user(step, *exchange)
             live[key] = exchange
         tenant, token = _arranged(self._names, self._user)
         names = {"unique": self._project, **_chosen(self._names)}
@@ -142,8 +143,8 @@ class _Run:
                 break
             self._patience -= wait
             self._sleep(wait)
-            response, _ = self._live.ask(live[0])
-            live = (live[0], response)
+            with suppress(Unanswered):
+                live = (live[0], self._live.ask(live[0])[0])
         return live
 
     # ------------------------------------------------------------------------------------------- both
@@ -190,8 +191,10 @@ class _Run:
             self._differences.append(each._replace(exchange=each.exchange + first))
 
 
-def _user(request: Request, response: Response) -> JSON:
+def _user(step: Step, request: Request, response: Response) -> JSON:
     """Who asks, by the first answer. ValueError where that is none of a tenant, or the token is not taken."""
+    if step.number:
+        raise OSError("The tenant does not answer who asks, so that the fake cannot be arranged like it.")
     try:
         body = json.loads(response.body)
     except ValueError:
@@ -201,7 +204,7 @@ def _user(request: Request, response: Response) -> JSON:
     if not isinstance(body, dict) or not isinstance(body.get("user"), dict):
         names = {name.lower(): value for name, value in response.headers.items()}
         to = f", which leads to {names['location'].partition('?')[0]}" if "location" in names else ""
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004 -- what is wrong is the URL
             f"What answers there is no tenant: {request.method} {request.path} is {response.status}"
             f"{to} ({names.get('content-type', 'no content type')}). Is --endpoint the URL of the tenant?"
         )
