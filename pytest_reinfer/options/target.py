@@ -28,7 +28,7 @@ NAME: Final = "reinfer_target"  # under which it is told of a test what its runs
 BREACH: Final = "reinfer_breach"  # and each breach of the contract by the real tenant or of the test's requests
 DRIFT: Final = "reinfer_drift"  # and each difference between the two
 SHOWN: Final = 20  # so many of each
-TENANTS: Final = {"reinfer", "reinfer_server"}  # the fixtures that are a tenant
+TENANTS: Final = ("reinfer", "reinfer_server")  # the fixtures that are a tenant
 ENDPOINT, TOKEN = "REINFER_ENDPOINT", "REINFER_TOKEN"
 
 
@@ -97,7 +97,7 @@ class Target:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run a test that is marked for it on the fake and on the real tenant."""
-        if not self._both or may(item) is None or TENANTS.isdisjoint(getattr(item, "fixturenames", ())):
+        if not self._both or may(item) is None or not {*TENANTS} & {*getattr(item, "fixturenames", ())}:
             return None
         runs.protocol(item, nextitem, lambda: self._reports(item))
         return True

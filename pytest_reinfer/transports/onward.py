@@ -26,10 +26,10 @@ SILENT: Final = 120.0  # seconds without a byte, after which no answer is awaite
 MOST_BODY: Final = 100 * 1024 * 1024  # bytes
 PIECE: Final = 65_536  # bytes that are read at a time
 LENGTH: Final = "Content-Length"
-OF_ONE_CONNECTION: Final = {  # headers that each connection has of its own
+OF_ONE_CONNECTION: Final = (  # headers that each connection has of its own
     *("host", "connection", "keep-alive", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"),
     *("proxy-authorization", "proxy-connection", "accept-encoding"),
-}
+)
 
 
 class Came(NamedTuple):
