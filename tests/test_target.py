@@ -246,6 +246,8 @@ def test_it_writes_in_its_own_project_alone(run: Callable[..., pytest.RunResult]
     assert [each.full_name for each in real.datasets] == ["acme/support"]
     assert [user.username for user in real.users] == ["admin"]
     assert [project.name for project in real.projects] == ["acme"]
+    own = {"create_project", "get_project", "list_private_projects", "delete_project"}
+    assert {request.route for request in real.requests} == {*own, "list_datasets"}
 
 
 def test_what_a_real_tenant_cannot_do_fails_at_the_line_that_asks(run: Callable[..., pytest.RunResult]) -> None:
@@ -432,6 +434,16 @@ def test_drift_and_breaches_of_the_real_tenant_are_told_also_by_workers(
     assert junit.count('name="reinfer_drift" value="get_dataset: added') == 3
     assert junit.count('name="reinfer_breach"') == 3
     assert real.projects == ()
+    result = run(
+        """
+    @writes
+    def test_holds_it_against_the_contract(reinfer, reinfer_project, reinfer_contract):
+        reinfer.add_dataset(f"{reinfer_project}/support")
+        assert get(reinfer, f"/api/v1/datasets/{reinfer_project}/support").ok
+    """,
+        failed=1,
+    )
+    result.stdout.fnmatch_lines(["*response $.body.dataset.has_sentiment: type: expected *"])
 
 
 CLIENTS = """
@@ -548,8 +560,15 @@ def test_the_token_is_never_shown(
         logging.getLogger("mine").warning("by %s", headers)
         requests.get(reinfer.url + "/api/v1/datasets?token=" + token, headers=headers, timeout=5)
         post(reinfer, f"/api/v1/datasets/acme/{token}/export", {"continuation": token})
-        assert token not in repr(reinfer) + repr(reinfer.requests) + repr(reinfer.exchanges)
         raise ValueError("not by " + token)
+
+    @reads
+    def test_is_not_kept(reinfer):
+        token = reinfer.token
+        requests.get(reinfer.url + "/api/v1/datasets?token=" + token, headers=reinfer.headers, timeout=5)
+        post(reinfer, f"/api/v1/datasets/acme/{token}/export", {"continuation": token})
+        assert token not in repr(reinfer) + repr(reinfer.requests) + repr(reinfer.exchanges)
+        assert reinfer.exchanges[0][0].headers["authorization"] == "Bearer <token>"
 
     @pytest.fixture
     def broken(reinfer):
