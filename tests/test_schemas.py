@@ -225,7 +225,35 @@ def test_an_evidence_names_its_kind_and_source(name: str) -> None:
 @each_file
 def test_an_evidence_speaks_of_a_keyword_that_stands_beside_it(name: str) -> None:
     for pointer, node in nodes(name):
-        assert set(node.get("x-evidence", {})) <= set(node) | {"*"}, pointer
+        assert set(node.get("x-evidence", {})) <= set(node) | {"*", "field"}, pointer
+
+
+@each_file
+def test_an_evidence_of_a_field_stands_where_a_field_is(name: str) -> None:
+    for pointer, node in nodes(name):
+        if "field" in node.get("x-evidence", {}):
+            assert re.search(r"/(properties|patternProperties)/[^/]+$", pointer), pointer
+
+
+@each_file
+def test_a_rule_is_told_with_its_evidence_and_with_the_fields_or_refusals_that_it_is_about_if_any(name: str) -> None:
+    known = set(load(name).get("x-errors", ()))
+    for entry in load(name).get("x-behaviour", ()):
+        assert {"rule", "evidence"} <= set(entry) <= {"rule", "evidence", "fields", "errors"}
+        for condition in ("fields", "errors"):
+            assert condition not in entry or (entry[condition] and len({*entry[condition]}) == len(entry[condition]))
+        assert known >= set(entry.get("errors", ())), entry["rule"]
+        for field in entry.get("fields", ()):
+            assert field == "$.query.*" if name == "api.json" else is_field(name, field), (entry["rule"], field)
+
+
+def is_field(name: str, place: str) -> bool:
+    """Whether a request for a route has a field at a place such as `$.body.comments[*].id`."""
+    part, *steps = re.findall(r"\w+|\[\*\]", place.removeprefix("$."))
+    shape = contract.shape(f"{name}#/properties/{part}")
+    for step in steps:
+        shape = contract.member(shape, 0 if step == "[*]" else step)
+    return part in ("query", "body") and place.startswith("$.") and bool(shape)
 
 
 @each_route

@@ -275,8 +275,8 @@ def _refusals(route: str | None, other_methods: bool) -> list[str]:  # noqa: FBT
 
 def _in(part: str, place: str, ref: str, value: Any, *, strict: bool) -> Iterator[Breach]:
     """The breaches of a value by the schema at `ref`."""
-    shape = shapes.shape(ref)
     if not valid(ref, value):
+        shape = shapes.shape(ref)
         seen: set[tuple[str, str, str]] = set()
         for error in words(ref).iter_errors(value):
             rule, at = str(error.validator), shape
@@ -289,7 +289,7 @@ def _in(part: str, place: str, ref: str, value: Any, *, strict: bool) -> Iterato
                     seen.add((path, rule, str(expected)))
                     yield Breach(part, path, rule, expected, got, why)
     if strict:
-        yield from _strange(part, place, shape, value)
+        yield from _strange(part, place, _spoken(ref), value)
 
 
 def _told(shape: Shape, where: str, limit: Any, got: Any, rule: str) -> Iterator[tuple[str, Any, Any]]:
@@ -309,24 +309,46 @@ def _step(name: str) -> str:
     return f".{name}" if re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) else f"[{name!r}]"
 
 
-def _strange(part: str, place: str, shape: Shape, value: Any) -> Iterator[Breach]:
+class _Spoken:
+    """What a schema speaks of at a place, and below it, found out once."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.names = shapes.names(shape)
+        self.closed = any(limit is False for limit in shapes.stated(shape, "additionalProperties"))  # told already
+        self.deprecated = [part for part in shape if part.schema.get("deprecated")]
+        self._below: dict[str | int, _Spoken] = {}
+
+    def below(self, step: str | int) -> _Spoken:
+        """What it speaks of in a member."""
+        found = self._below.get(step)
+        if found is None:
+            found = _Spoken(shapes.member(self.shape, step))
+            if step == 0 or step in self.names:  # not every key that somebody made up
+                self._below[step] = found
+        return found
+
+
+@cache
+def _spoken(ref: str) -> _Spoken:
+    return _Spoken(shapes.shape(ref))
+
+
+def _strange(part: str, place: str, spoken: _Spoken, value: Any) -> Iterator[Breach]:
     """The keys that no schema speaks of, where it speaks of keys at all, and the deprecated ones of a request."""
-    for each in shape:
-        if part == "request" and each.schema.get("deprecated"):
+    if part == "request":
+        for each in spoken.deprecated:
             yield Breach(part, place, "deprecated", ABSENT, value, each.why("deprecated"))
     if isinstance(value, list):
-        items = shapes.member(shape, 0)
-        if items:
-            for index, item in enumerate(value):
+        items = spoken.below(0)
+        for index, item in enumerate(value if items.shape else ()):
+            if isinstance(item, (dict, list)) or items.deprecated:
                 yield from _strange(part, f"{place}[{index}]", items, item)
-    elif isinstance(value, dict) and shapes.names(shape):
-        closed = any(limit is False for limit in shapes.stated(shape, "additionalProperties"))
+    elif isinstance(value, dict) and spoken.names:
         for name, inner in value.items():
-            below = shapes.member(shape, name)
-            if below:
+            below = spoken.below(name)
+            if not below.shape and not spoken.closed:
+                known = f"one of {', '.join(spoken.names)}"
+                yield Breach(part, f"{place}{_step(name)}", "undocumented", known, inner, spoken.shape[-1].why("*"))
+            elif isinstance(inner, (dict, list)) or below.deprecated:
                 yield from _strange(part, f"{place}{_step(name)}", below, inner)
-            elif not closed:  # else it is told already
-                known = ", ".join(shapes.names(shape))
-                yield Breach(
-                    part, f"{place}{_step(name)}", "undocumented", f"one of {known}", inner, shape[-1].why("*")
-                )
