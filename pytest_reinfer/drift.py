@@ -175,8 +175,14 @@ def _evidence(shape: Shape, keyword: str, otherwise: str = "") -> str:
     return next((part.evidence[0] for part in shape if part.evidence), otherwise)
 
 
-def _given(shape: Shape) -> str | None:
-    """Of which kind a value is that the platform gives out; None for what callers choose."""
+def _given(shape: Shape, value: Any = None) -> str | None:
+    """Of which kind a value is that the platform gives out; None for what callers choose.
+
+    What no schema speaks of is taken for an id if it looks like one.
+    """
+    if not shape and isinstance(value, str):
+        shape = contract.shape("objects/common.json#/$defs/id")
+        return _given(shape) if FITS["pattern"](_stated(shape, "pattern"), value) else None
     kind = _stated(shape, "x-given")
     return None if kind is NOTHING else kind
 
@@ -425,7 +431,7 @@ class _Pair:
 
     def _walk(self, shape: Shape, path: str, fake: Any, live: Any, around: str) -> None:
         """Compare two values of the same place; `around` is the evidence of what is around them."""
-        given = _given(shape)
+        given = _given(shape, fake)
         evidence = _evidence(shape, "type", around)
         if _kind(fake) != _kind(live):
             self._tell("retyped", path, _kind(fake), _kind(live), evidence)
@@ -529,7 +535,7 @@ class _Pair:
         if not isinstance(value, str):
             return value
         text = self._references.live(value) if live else self._references.fake(value)
-        given = _given(shape)
+        given = _given(shape, value)
         return f"<{given}>" if given is not None and (text == value or given == "stamp") else text
 
     def _plain(self, value: Any, *, live: bool = False) -> str:

@@ -77,7 +77,7 @@ class Live:
                 if response.status != TOO_MANY and response.status < FAILING:
                     return response, turn > 0
                 told = str(response.status)
-                wait = _told_to_wait(response, wait)
+                wait = told_to_wait(response, wait)
             self.retried[told] = self.retried.get(told, 0) + 1
             if turn < TRIES - 1:
                 self._sleep(wait)
@@ -156,7 +156,7 @@ def _failures() -> tuple[type[BaseException], ...]:
     return (HTTPError, OSError)
 
 
-def _told_to_wait(response: Response, otherwise: float) -> float:
+def told_to_wait(response: Response, otherwise: float) -> float:
     """The seconds until it may try again: as Retry-After says, in seconds or as a date."""
     name = contract.header("retry_after").name.lower()
     text = next((value for key, value in response.headers.items() if key.lower() == name), "")

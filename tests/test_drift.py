@@ -251,3 +251,13 @@ def test_what_is_missing_says_so() -> None:
     assert str(Difference(0, "get_dataset", "removed", "$.body.x", 1, NOTHING, "assumed: x")).endswith(
         "the fake has 1, the live tenant nothing  [assumed: x]"
     )
+
+
+def test_what_no_schema_speaks_of_and_looks_like_an_id_is_taken_for_one() -> None:
+    fake, live = asked(a_tenant(1), PUT, GET), asked(a_tenant(2), PUT, GET)
+    for number in range(2):
+        fake[number] = changed(fake[number], of_dataset(run_id="00000000000000aa"))
+        live[number] = changed(live[number], of_dataset(run_id="00000000000000bb"))
+    assert compare(fake, live) == []
+    live[1] = changed(live[1], of_dataset(run_id="00000000000000cc"))
+    assert only(compare(fake, live)).path == "$.body.dataset.run_id"

@@ -22,7 +22,7 @@ LAYERS = [
     ["contract.checks"],
     ["contract"],
     ["refusal", "comments", "log", "violations", "evidence"],
-    ["faults", "tenant", "drift", "probes", "rulebook"],
+    ["faults", "tenant", "rulebook", "drift", "probes"],
     ["reliance"],
     ["clock", "budget", "emails", "markup", "threads"],
     ["export", "labelling", "people", "query", "seeding", "state", "unexpected", "given"],

@@ -118,7 +118,12 @@ def shorter_title(most: int) -> Change:
 
 
 PLANTS = [
-    Plant("added", "list_datasets", "$.body.datasets[*].colour", well(each("datasets", lambda item: item.update(colour=1)))),
+    Plant(
+        "added",
+        "list_datasets",
+        "$.body.datasets[*].colour",
+        well(each("datasets", lambda item: item.update(colour=1))),
+    ),
     Plant("added", "get_current_user", "$.body.user.colour", well(lambda body: body["user"].update(colour="red"))),
     Plant("added", "create_source", "$.body.source.colour", well(lambda body: body["source"].update(colour=None))),
     Plant("added", "sync_raw_emails", "$.body.duplicates", well(lambda body: body.update(duplicates=0))),
@@ -126,22 +131,76 @@ PLANTS = [
     Plant("removed", "get_comment", "$.body.comment.messages", well(lambda body: body["comment"].pop("messages"))),
     Plant("removed", "list_users", "$.body.users[*].email", well(each("users", lambda item: item.pop("email")))),
     Plant("removed", "update_labelling", "$.body.entities", well(lambda body: body.pop("entities"))),
-    Plant("renamed", "update_source", "$.body.source.description", well(lambda body: moved("description", "about")(body["source"]))),
-    Plant("renamed", "create_bucket", "$.body.bucket.title", well(lambda body: moved("title", "heading")(body["bucket"]))),
-    Plant("renamed", "update_dataset", "$.body.dataset.model_family", well(lambda body: moved("model_family", "family")(body["dataset"]))),
-    Plant("retyped", "get_source", "$.body.source.should_translate", well(lambda body: body["source"].update(should_translate="no"))),
-    Plant("retyped", "list_comments", "$.body.comments[*].user_properties", well(each("comments", lambda item: item.update(user_properties=[])))),
+    Plant(
+        "renamed",
+        "update_source",
+        "$.body.source.description",
+        well(lambda body: moved("description", "about")(body["source"])),
+    ),
+    Plant(
+        "renamed", "create_bucket", "$.body.bucket.title", well(lambda body: moved("title", "heading")(body["bucket"]))
+    ),
+    Plant(
+        "renamed",
+        "update_dataset",
+        "$.body.dataset.model_family",
+        well(lambda body: moved("model_family", "family")(body["dataset"])),
+    ),
+    Plant(
+        "retyped",
+        "get_source",
+        "$.body.source.should_translate",
+        well(lambda body: body["source"].update(should_translate="no")),
+    ),
+    Plant(
+        "retyped",
+        "list_comments",
+        "$.body.comments[*].user_properties",
+        well(each("comments", lambda item: item.update(user_properties=[]))),
+    ),
     Plant("retyped", "sync_comments", "$.body.new", well(lambda body: body.update(new=str(body["new"])))),
-    Plant("retyped", "list_projects", "$.body.projects[*].title", well(each("projects", lambda item: item.update(title=None)))),
+    Plant(
+        "retyped",
+        "list_projects",
+        "$.body.projects[*].title",
+        well(each("projects", lambda item: item.update(title=None))),
+    ),
     Plant("reordered", "export_dataset", "$.body.comments", well(lambda body: body["comments"].reverse())),
     Plant("reordered", "list_project_datasets", "$.body.datasets", well(lambda body: body["datasets"].reverse())),
     Plant("reordered", "recent_comments", "$.body.results", well(lambda body: body["results"].reverse())),
-    Plant("reordered", "create_dataset", "$.body.dataset.source_ids", well(lambda body: body["dataset"]["source_ids"].reverse())),
-    Plant("value", "create_project", "$.body.project.description", well(lambda body: body["project"].update(description=""))),
-    Plant("value", "get_label", "$.body.label.name", well(lambda body: body["label"].update(name=body["label"]["name"].upper()))),
-    Plant("value", "update_labelling", "$.body.comment.has_annotations", well(lambda body: body["comment"].update(has_annotations=False))),
-    Plant("value", "create_dataset", "$.body.dataset.last_modified", well(lambda body: body["dataset"].update(last_modified="2031-01-01T00:00:00Z"))),
-    Plant("value", "get_source_by_id", "$.body.source.id", well(lambda body: body["source"].update(id="fedcba9876543210"))),
+    Plant(
+        "reordered",
+        "create_dataset",
+        "$.body.dataset.source_ids",
+        well(lambda body: body["dataset"]["source_ids"].reverse()),
+    ),
+    Plant(
+        "value",
+        "create_project",
+        "$.body.project.description",
+        well(lambda body: body["project"].update(description="")),
+    ),
+    Plant(
+        "value",
+        "get_label",
+        "$.body.label.name",
+        well(lambda body: body["label"].update(name=body["label"]["name"].upper())),
+    ),
+    Plant(
+        "value",
+        "update_labelling",
+        "$.body.comment.has_annotations",
+        well(lambda body: body["comment"].update(has_annotations=False)),
+    ),
+    Plant(
+        "value",
+        "create_dataset",
+        "$.body.dataset.last_modified",
+        well(lambda body: body["dataset"].update(last_modified="2031-01-01T00:00:00Z")),
+    ),
+    Plant(
+        "value", "get_source_by_id", "$.body.source.id", well(lambda body: body["source"].update(id="fedcba9876543210"))
+    ),
     Plant("status", "sync_comments", "$.status", another_status(404, 422)),
     Plant("status", "create_bucket", "$.status", another_status(409, 423)),
     Plant("status", "GET /api/v1/nonexistent_page", "$.status", another_status(404, 410)),
@@ -152,15 +211,59 @@ PLANTS = [
     Plant("message", "export_dataset", "$.body.message", another_message(400, "is not one of", "is none of")),
     Plant("header", "list_sources", "$.headers.Server-Timing", another_header("Server-Timing", None)),
     Plant("header", "OPTIONS /api/v1/datasets", "$.headers.Allow", another_header("Allow", "GET, POST")),
-    Plant("limit", "export_dataset", "$.body.limit", where(lambda request: request.body[:1] == b"{" and '"limit": 256' in request.body.decode(), refused(400, "256 is greater than the maximum of 128")), limits=True),
+    Plant(
+        "limit",
+        "export_dataset",
+        "$.body.limit",
+        where(
+            lambda request: request.body[:1] == b"{" and '"limit": 256' in request.body.decode(),
+            refused(400, "256 is greater than the maximum of 128"),
+        ),
+        limits=True,
+    ),
     Plant("limit", "update_project", "$.body.project.title", shorter_title(64), limits=True),
-    Plant("limit", "list_comments", "$.query.limit", where(lambda request: re.search("limit=0", request.query), lambda _, response: with_json(response._replace(status=200), {"comments": [], "status": "ok"})), limits=True),
-    Plant("default", "create_dataset", "$.body.dataset.has_sentiment", where(lambda request: "has_sentiment" not in request.body.decode(), well(lambda body: body["dataset"].update(has_sentiment=False)))),
-    Plant("default", "export_dataset", "$.body.limit", where(lambda request: "limit" not in request.body.decode(), well(fewer("comments", 32)))),
-    Plant("default", "create_source", "$.body.source.language", where(lambda request: "language" not in request.body.decode(), well(lambda body: body["source"].update(language="de")))),
-    Plant("permission", "get_model_tags", "$.status", where(lambda request: request.path.endswith("model-tags"), refused(403, "403 Forbidden"))),
+    Plant(
+        "limit",
+        "list_comments",
+        "$.query.limit",
+        where(
+            lambda request: re.search("limit=0", request.query),
+            lambda _, response: with_json(response._replace(status=200), {"comments": [], "status": "ok"}),
+        ),
+        limits=True,
+    ),
+    Plant(
+        "default",
+        "create_dataset",
+        "$.body.dataset.has_sentiment",
+        where(
+            lambda request: "has_sentiment" not in request.body.decode(),
+            well(lambda body: body["dataset"].update(has_sentiment=False)),
+        ),
+    ),
+    Plant(
+        "default",
+        "export_dataset",
+        "$.body.limit",
+        where(lambda request: "limit" not in request.body.decode(), well(fewer("comments", 32))),
+    ),
+    Plant(
+        "default",
+        "create_source",
+        "$.body.source.language",
+        where(
+            lambda request: "language" not in request.body.decode(),
+            well(lambda body: body["source"].update(language="de")),
+        ),
+    ),
+    Plant(
+        "permission",
+        "get_model_tags",
+        "$.status",
+        where(lambda request: request.path.endswith("model-tags"), refused(403, "403 Forbidden")),
+    ),
     Plant("permission", "list_private_users", "$.status", refused(403, "403 Forbidden")),
-]  # fmt: skip
+]
 
 
 # ----------------------------------------------------------------------------------------------- the tenants
@@ -181,7 +284,7 @@ class Twin:
         self.before: Callable[[Request], Response | None] = lambda _: None
         self.seen: list[Request] = []
         self._lock = threading.Lock()
-        self._answer = self.tenant.answer
+        self.real = self.tenant.answer
         server.plug(self.tenant)
 
     def answer(self, request: Request) -> Response:
@@ -190,7 +293,7 @@ class Twin:
             instead = self.before(request)
             if instead is not None:
                 return instead
-            response = self._answer(request)
+            response = self.real(request)
             found = contract.match(request.method, request.path).route
             name = f"{request.method} {request.path}" if found is None else found.name
             for plant in self.plants:
@@ -249,7 +352,7 @@ def test_a_twin_with_other_contents_and_others_at_work_shows_no_drift(twin: Twin
             twin.tenant.add_comments("other/things", 1)
             twin.tenant.add_dataset(f"other/made-{len(twin.seen)}", comments=1)
 
-    twin.before = others  # type: ignore[assignment] # answers nothing itself
+    twin.before = others
     verdict = verified(twin)
     assert told(verdict) == set()
     assert verdict.skipped == verdict.unanswered == ()
@@ -332,7 +435,7 @@ def test_a_project_that_is_there_already_is_not_touched(twin: Twin) -> None:
     with pytest.raises(ValueError, match="already"):
         verified(twin)
     assert twin.writes() == []
-    assert twin.tenant.dataset(f"{PROJECT}/precious")
+    assert f"{PROJECT}/precious" in [dataset.full_name for dataset in twin.tenant.datasets]
 
 
 @pytest.mark.usefixtures("without_limits")
@@ -434,7 +537,7 @@ def test_a_write_that_had_to_be_sent_twice_is_not_called_drift(twin: Twin) -> No
     def losing(request: Request) -> Response | None:
         if request.method == "PUT" and request.path.endswith("/datasets/" + PROJECT + "/one") and not lost:
             lost.append(request)
-            twin._answer(request)
+            twin.real(request)
             return Response(502, {}, b"")
         return None
 
@@ -452,7 +555,7 @@ def test_what_shows_late_is_waited_for(twin: Twin) -> None:
 
 def test_a_date_in_retry_after_is_read_and_no_wait_is_endless() -> None:
     def wait(text: str) -> float:
-        return live._told_to_wait(Response(429, {"retry-after": text}, b""), 3)
+        return live.told_to_wait(Response(429, {"retry-after": text}, b""), 3)
 
     assert wait("999999") == live.LONGEST
     assert wait("Wed, 21 Oct 2015 07:28:00 GMT") == 0
