@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_reinfer.wire import JSON
 
 API: Final = "api.json"
-OURS: Final = "state.json"  # the form of a file, which no service has
+OURS: Final = ("state.json", "probes.json")  # the form of a file, and what `verify` asks: no service has them
 COMMON: Final = "objects/common.json"  # small values, whose rules are told wherever they stand
 ENTRIES: Final = (  # the tables of the API, and what one entry of each is
     ("x-headers", "header"),
@@ -69,7 +69,7 @@ def _told(says: Any) -> str:
 @cache
 def rules() -> Sequence[Rule]:
     """Every rule that there is: those of the API, then those of each object and route, in the order of the schemas."""
-    schemas = (name for name in contract.documents() if name not in (API, OURS))
+    schemas = (name for name in contract.documents() if name not in (API, *OURS))
     return tuple(chain(_of_api(), chain.from_iterable(map(_of_schema, schemas))))
 
 
@@ -154,6 +154,8 @@ def _of_schema(name: str) -> Iterator[Rule]:
     title: str = schema["title"]
     if "x-route" in schema:
         yield from (route(title), permission(title), *behaviour(title))
+        if "x-reads" in schema:
+            yield stated(title, "", "reads", schema["x-reads"], schema["x-evidence"]["x-reads"])
     if "type" in schema or "$ref" in schema:
         yield from _below(title, name, "$", contract.shape(name))
     for each in schema.get("$defs", ()):

@@ -87,6 +87,8 @@ class FakeTenant:
     the end raises LesserEvidence if requests relied on rules that are. Default: tests may rely on everything.
     """
 
+    live: bool = False  # whether it is a real one, as of --reinfer-target
+
     def __init__(
         self,
         url: str | None = None,

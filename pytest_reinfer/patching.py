@@ -48,6 +48,11 @@ class Replaced:
         """Whether the attribute is this replacement, with nothing over it."""
         return getattr(self._owner, self._name) is self._replacement
 
+    @property
+    def previous(self) -> Any:
+        """What stood there before, while it is open."""
+        return getattr(self._owner, self._name) if self._link is None else self._link.previous
+
     def open(self) -> Self:
         """Replace the attribute."""
         with LOCK:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_reinfer import FakeTenant
     from pytest_reinfer.options.exchanges import Exchanges
+    from pytest_reinfer.options.target import Target
     from pytest_reinfer.server import Server
     from pytest_reinfer.tenant import Tenant
     from pytest_reinfer.transports.switchboard import Switchboard
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
 
 MARKER = (
     "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536, "
-    "tls=False, min_evidence=None, strict=False, mutants=True): how the fixtures `reinfer` and `reinfer_server` make "
-    "their tenant. url: where it answers, without a server; tls: whether `reinfer_server` speaks https; seed: what ids "
-    "and generated content follow from; sleep: 'clock' leads what the code sleeps to the tenant's clock; "
-    "unknown_routes, unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake "
-    "does not build; "
-    "log_bodies: bytes of a request's body that are kept in `reinfer.requests`; min_evidence: the least kind of "
-    "evidence, such as 'documented', of rules of the API that the test may rely on; strict: what the test sends and "
-    "gets is held against the contract to the letter, as by --reinfer-strict; mutants: False keeps its answers as they "
-    "are with --reinfer-mutants."
+    "tls=False, min_evidence=None, strict=False, mutants=True, live=None): how the fixtures `reinfer` and "
+    "`reinfer_server` make their tenant. url: where it answers, without a server; tls: whether `reinfer_server` "
+    "speaks https; seed: what ids and generated content follow from; sleep: 'clock' leads what the code sleeps to the "
+    "tenant's clock; unknown_routes, unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or "
+    "that the fake does not build; log_bodies: bytes of a request's body that are kept in `reinfer.requests`; "
+    "min_evidence: the least kind of evidence, such as 'documented', of rules of the API that the test may rely on; "
+    "strict: what the test sends and gets is held against the contract to the letter, as by --reinfer-strict; "
+    "mutants: False keeps its answers as they are with --reinfer-mutants; live: 'read' or 'write', the test is safe "
+    "for a real tenant, of which it reads, or where it also writes, into `reinfer_project` alone; see --reinfer- "
+    "target."
 )
 FAIL = (
     "reinfer_fail(what, *, times=1, nth=None, route=None, ...): requests to the tenant of the fixture `reinfer` fail, "
@@ -151,6 +153,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="fail the session if less than N percent of the contract are met",
     )
+    group.addoption(
+        "--reinfer-target",
+        dest="reinfer_target",
+        choices=("fake", "live", "both"),
+        default="fake",
+        help="what the fixture `reinfer` is in tests marked reinfer(live=...): a fake tenant (default), the real one "
+        "of REINFER_ENDPOINT and REINFER_TOKEN, where other tests with it are skipped, or each in turn, to be compared",
+    )
     parser.addini("reinfer_seed", "seed of the fixture `reinfer`", default="0")
     parser.addini("reinfer_url", "where the tenant of the fixture `reinfer` answers", default="")
     parser.addini("reinfer_sleep", "'clock' leads what tests sleep to their tenant's clock", default="real")
@@ -173,8 +183,15 @@ def pytest_configure(config: pytest.Config) -> None:
         _most(config.getini("reinfer_sweep_max"))
     except ArgumentTypeError as error:
         raise pytest.UsageError(f"ini setting reinfer_sweep_max: {error}") from None
-    session = Session(config)
+    target = None
+    if config.getoption("reinfer_target") != "fake":
+        from pytest_reinfer.options.target import Target  # noqa: PLC0415 -- hardly a session asks for it
+
+        target = Target(config)
+    session = Session(config, target)
     config.pluginmanager.register(session, "reinfer-session")
+    if target is not None:
+        config.pluginmanager.register(target, "reinfer-target")
     config.add_cleanup(session.close)
     if config.getoption("reinfer_mutants") or config.getoption("reinfer_mutant") is not None:
         from pytest_reinfer.options.mutants import Mutants  # noqa: PLC0415
@@ -262,7 +279,7 @@ def _percent(text: str) -> float:
 class Session:
     """The fixture and the hooks around a test, with what they share: guard, doors, and what tests start with."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, target: Target | None) -> None:
         import socket  # noqa: PLC0415 -- pytest has imported it
 
         seed = config.getoption("reinfer_seed")
@@ -273,7 +290,10 @@ class Session:
             "sleep": config.getini("reinfer_sleep"),
             "tls": False,
             "min_evidence": config.getini("reinfer_min_evidence") or None,
+            "live": None,
         }
+        self._target = target  # the real tenant, where there is one
+        self._live: str | None = None  # what the test does with a real tenant
         self._strict = bool(config.getoption("reinfer_strict"))
         self._allowed = tuple(config.getini("reinfer_allow_hosts"))
         self._guarded: set[str] = set()  # hosts of tenants beside the service's own
@@ -357,17 +377,21 @@ class Session:
         marks = [mark for mark in self._item.iter_markers() if mark.name.startswith("reinfer")]
         marks.reverse()  # the closest last
         settings = self._settings(marks)
-        sleep, tls = settings.pop("sleep"), settings.pop("tls")
+        sleep, tls, live = settings.pop("sleep"), settings.pop("tls"), settings.pop("live")
         for said in ("strict", "mutants"):  # of the test, whatever tenants it has
             settings.pop(said, None)
         if sleep not in ("real", "clock"):
             _wrong(f"sleep is 'real' or 'clock', not {sleep!r}", MARKER)
         if tls not in (True, False) or (tls and not on_server):
             _wrong(f"tls is True or False, and for the fixture `reinfer_server` alone, not {tls!r} here", MARKER)
+        self._live = live
+        if live is not None:
+            _check_live(live, marks)
+        target = self._target if self._target is not None and self._target.is_live(self._item) else None
         if on_server:
             settings["url"] = self._address(marks, tls=tls)
         board = self._servers[os.getpid(), tls] if on_server else self._doors()
-        tenant = self._made(self._item, settings)
+        tenant = self._made(self._item, settings) if target is None else self._real(target, settings, live, on_server)
         self._tenant, self._board = tenant, board
         board.plug(tenant)
         try:
@@ -378,11 +402,44 @@ class Session:
         environment = tenant.environment
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
-        with tenant.clock.lead() if sleep == "clock" else nullcontext():
+        with tenant.clock.lead() if sleep == "clock" and target is None else nullcontext():
             yield tenant
         board.unplug(tenant)
+        if target is not None:
+            target.tell(self._item, tenant)
         self._budgets.close()
         tenant.check()
+
+    @pytest.fixture
+    def reinfer_project(self, reinfer: FakeTenant) -> Iterator[str]:
+        """The name of an empty project of the test's own, to write in: on a real tenant it is removed at the end.
+
+        With it goes all that is in it. A project whose name starts with it and a dash is the test's own too.
+        """
+        __tracebackhide__ = True
+        from pytest_reinfer.real import own_project  # noqa: PLC0415 -- for those alone that ask for it
+
+        if self._live == "read":
+            _wrong(
+                "live='read', and the test asks for `reinfer_project`, which is to write in: say live='write'", MARKER
+            )
+        with own_project(reinfer, self._item.nodeid, getattr(self._item, "reinfer_project", None)) as name:
+            yield name
+
+    def _real(self, target: Target, settings: dict[str, Any], may: Any, on_server: bool) -> FakeTenant:  # noqa: FBT001
+        """The real tenant, as the fixture of a test."""
+        __tracebackhide__ = True
+        from pytest_reinfer.transports.guard import host_of  # noqa: PLC0415
+
+        host = host_of(target.url)
+        if host is not None:
+            self._guarded.add(host)  # whoever has no door is stopped there
+        if not on_server:
+            settings["url"] = target.url
+        try:
+            return target.tenant(may, settings, self._unguarded)
+        except (TypeError, ValueError) as error:
+            _wrong(error, MARKER)
 
     def _doors(self) -> Switchboard:
         """What leads this process to tenants without a server; opened with the first."""
@@ -531,7 +588,8 @@ class Session:
         arrange = getattr(self._item, "reinfer_arrange", None)
         if arrange is not None:
             arrange(tenant)  # before other failures, which would have it wait
-        _obey(marks, "reinfer_fail", tenant.fail, FAIL)
+        if not tenant.live:  # nothing is marked to fail that is for a real one
+            _obey(marks, "reinfer_fail", tenant.fail, FAIL)
         _obey(
             marks,
             "reinfer_budget",
@@ -565,6 +623,10 @@ class Session:
         os.environ[name] = ",".join(filter(None, [before, *sorted(bare)]))
         return {name: before}
 
+    def _unguarded(self, *place: Any) -> Any:
+        """What finds hosts, without the guard."""
+        return self._guards[0].previous(*place)
+
     def _guarding(self, link: Link) -> Callable[..., Any]:
         """A resolver of `socket`, which does not find the hosts of tenants."""
 
@@ -596,6 +658,18 @@ class Session:
         except ReachedForTenant as reached:
             self._stopped.append(str(reached))
             raise
+
+
+def _check_live(live: Any, marks: Sequence[pytest.Mark]) -> None:
+    """Fail for a test that is marked for a real tenant, and cannot be run on one."""
+    if live not in ("read", "write"):
+        _wrong(f"live is 'read' or 'write', not {live!r}", MARKER)
+    sleeps = [mark.kwargs["sleep"] for mark in marks if mark.name == "reinfer" and "sleep" in mark.kwargs]
+    if sleeps[-1:] == ["clock"]:
+        _wrong("live and sleep='clock': a real tenant has no clock of its own to lead the code to", MARKER)
+    for mark in marks:
+        if mark.name == "reinfer_fail" or mark.name in RERUNS:
+            _wrong(f"live and {mark.name}: a real tenant does not fail on demand; make two tests of it", MARKER)
 
 
 def _put_back(environment: dict[str, str | None]) -> None:

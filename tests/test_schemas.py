@@ -31,13 +31,16 @@ CONSTRAINTS = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
     *("minimum", "maximum", "required", "additionalProperties", "x-unordered"),
 }
-ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence", "x-built", "x-always"}
-EVIDENCED = CONSTRAINTS | {"default", "readOnly", "deprecated"}
-OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
+ANNOTATIONS = {
+    *("title", "description", "examples", "deprecated", "$comment", "x-evidence", "x-built", "x-always", "x-given"),
+}
+EVIDENCED = CONSTRAINTS | {"default", "readOnly", "deprecated", "x-order"}
+OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages", "x-reads"}
 OF_API = {
     *("x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-no-charge"),
     *("x-behaviour", "x-evidence-kinds"),
 }
+OF_PROBES = {"x-safe", "x-throwaway", "x-read", "x-write"}
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 OURS = re.compile(r"ours: .+")  # of what the service does not have at all
 
@@ -106,6 +109,9 @@ def evidence_given(name: str) -> Iterator[tuple[str, str]]:
         for keyword, evidence in node.get("x-evidence", {}).items():
             yield f"{pointer}/x-evidence/{keyword}", evidence
     yield from ((entry["rule"], entry["evidence"]) for entry in load(name).get("x-behaviour", ()))
+    if name == "probes.json":
+        yield from load(name)["x-safe"].items()
+        yield "/x-throwaway", load(name)["x-throwaway"]["evidence"]
     if name == "api.json":
         api = load(name)
         for table in ("x-headers", "x-permissions", "x-errors", "x-failures"):
@@ -165,13 +171,14 @@ def test_a_reference_leads_to_a_schema(name: str) -> None:
 def test_no_keyword_is_used_that_the_validators_may_read_differently(name: str) -> None:
     allowed = LINKS | EVIDENCED | ANNOTATIONS
     for pointer, node in nodes(name):
-        here = OF_API if name == "api.json" else OF_ROUTES if name in ROUTES and not pointer else set()
+        of_file = {"api.json": OF_API, "probes.json": OF_PROBES}.get(name, set())
+        here = OF_ROUTES if name in ROUTES and not pointer else of_file
         assert set(node) <= allowed | here, (pointer, set(node) - allowed - here)
 
 
 @each_file
 def test_an_example_fits_its_schema_in_both_validators(name: str) -> None:
-    assert name in {"api.json", "objects/common.json"} or load(name)["examples"]
+    assert name in {"api.json", "probes.json", "objects/common.json"} or load(name)["examples"]
     for pointer, node in nodes(name):
         for example in node.get("examples", []):
             assert verdicts(f"{name}#{pointer}", example) == {"jsonschema": True, "jsonschema_rs": True}, pointer
@@ -228,7 +235,7 @@ def test_a_constraint_has_evidence(name: str) -> None:
 @each_file
 def test_an_evidence_names_its_kind_and_source(name: str) -> None:
     for where, evidence in evidence_given(name):
-        assert (OURS if name == "state.json" else EVIDENCE).fullmatch(evidence), (where, evidence)
+        assert (OURS if name in ("state.json", "probes.json") else EVIDENCE).fullmatch(evidence), (where, evidence)
 
 
 @each_file
@@ -367,6 +374,14 @@ def test_only_a_list_is_unordered(name: str) -> None:
 def test_the_batch_of_a_route_is_a_list_that_its_body_must_have(name: str) -> None:
     batch, body = load(name).get("x-batch"), load(name)["properties"].get("body", {})
     assert batch is None or (batch in body["required"] and body["properties"][batch]["type"] == "array")
+
+
+@each_route
+def test_a_route_that_says_it_only_reads_is_one_whose_method_does_not_say_so(name: str) -> None:
+    schema = load(name)
+    method = schema["x-route"].partition(" ")[0]
+    assert schema.get("x-reads", True) is True
+    assert "x-reads" not in schema or (method == "POST" and "x-reads" in schema["x-evidence"])
 
 
 def test_a_route_is_either_built_or_not() -> None:
