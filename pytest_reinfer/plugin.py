@@ -105,11 +105,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="the most runs of a test marked reinfer_sweep (default: 1000)",
     )
+    group.addoption(
+        "--reinfer-coverage",
+        dest="reinfer_coverage",
+        action="append",
+        nargs="?",
+        const="term",
+        type=_coverage_report,
+        metavar="term|html[:FILE]|json[:FILE]",
+        help="what the tests have met of the contract, as a table, a page or JSON (may be given more than once)",
+    )
+    group.addoption(
+        "--reinfer-coverage-fail-under",
+        dest="reinfer_coverage_fail_under",
+        type=_percent,
+        metavar="N",
+        help="fail the session if less than N percent of the contract are met",
+    )
     parser.addini("reinfer_seed", "seed of the fixture `reinfer`", default="0")
     parser.addini("reinfer_url", "where the tenant of the fixture `reinfer` answers", default="")
     parser.addini("reinfer_sleep", "'clock' leads what tests sleep to their tenant's clock", default="real")
     parser.addini("reinfer_min_evidence", "the least evidence of rules that tests may rely on", default="")
     parser.addini("reinfer_sweep_max", "the most runs of a test marked reinfer_sweep", default="1000")
+    parser.addini(
+        "reinfer_coverage_routes",
+        "the routes that count for --reinfer-coverage, by patterns with * (default: those that the tests ask for)",
+        type="linelist",
+        default=[],
+    )
     parser.addini("reinfer_allow_hosts", "hosts of real tenants that tests may reach", type="linelist", default=[])
 
 
@@ -124,6 +147,10 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config)
     config.pluginmanager.register(session, "reinfer-session")
     config.add_cleanup(session.close)
+    if config.getoption("reinfer_coverage") or config.getoption("reinfer_coverage_fail_under") is not None:
+        from pytest_reinfer.options.coverage import Coverage  # noqa: PLC0415
+
+        config.pluginmanager.register(Coverage(config), "reinfer-coverage")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -162,6 +189,28 @@ def _most(text: str) -> int:
     if not text.strip().isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"it takes a whole number of runs, at least 1, not {text!r}")
     return int(text)
+
+
+def _coverage_report(text: str) -> str:
+    """A kind of report, with its file; ArgumentTypeError for none."""
+    kind, _, name = text.partition(":")
+    if kind not in ("term", "html", "json") or (kind == "term" and name):
+        raise ArgumentTypeError(
+            f"it takes term, html, html:FILE, json or json:FILE, not {text!r}. Before the path of tests write "
+            "--reinfer-coverage=term"
+        )
+    return text if kind == "term" else f"{kind}:{name or f'reinfer-coverage.{kind}'}"
+
+
+def _percent(text: str) -> float:
+    """A percentage; ArgumentTypeError for what is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 100:  # noqa: PLR2004 -- percent
+        raise ArgumentTypeError(f"it takes a number from 0 to 100, not {text!r}")
+    return number
 
 
 class Session:

@@ -204,7 +204,7 @@ def test_missing_and_strange_keys_are_told_at_their_own_place() -> None:
             refusal(400, "0 is less than the minimum of 1"),
             [("request", "$.body.limit", "minimum")],
         ),
-        (export(), refusal(400, "0 is less than the minimum of 1"), [("response", "$.body.message", "message")]),
+        (export(), refusal(400, "rules that no schema can say are worded so, too"), []),
         (export(), refusal(400, "400 Bad Request: 'x' is not a valid continuation"), []),
         (export(), {"status": 404, "json": {"message": "x"}}, [("response", "$.body.status", "required")]),
         (

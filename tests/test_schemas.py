@@ -31,7 +31,10 @@ CONSTRAINTS = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
     *("minimum", "maximum", "required", "additionalProperties"),
 }
-ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence", "x-given"}
+ANNOTATIONS = {
+    *("title", "description", "examples", "deprecated", "$comment"),
+    *("x-evidence", "x-built", "x-always", "x-given"),
+}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly", "deprecated", "x-order"}
 OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
 OF_API = {
@@ -183,6 +186,13 @@ def test_an_example_fits_its_schema_in_both_validators(name: str) -> None:
 
 
 @each_file
+def test_what_is_built_of_a_value_fits_its_schema(name: str) -> None:
+    for pointer, node in nodes(name):
+        for value in node.get("x-built", []):
+            assert verdicts(f"{name}#{pointer}", value) == {"jsonschema": True, "jsonschema_rs": True}, pointer
+
+
+@each_file
 def test_a_default_fits_its_schema_in_both_validators(name: str) -> None:
     for pointer, node in nodes(name):
         if "default" in node:
@@ -201,6 +211,13 @@ def test_a_pattern_means_the_same_to_both_validators(name: str) -> None:
         for word in [*words, *node.get("examples", [])]:
             for value in (word, word + "\n", "\n" + word, word + " ", word + "é", word + word):
                 assert len(set(verdicts(f"{name}#{pointer}", value).values())) == 1, (pointer, value)
+
+
+@each_file
+def test_only_a_key_of_an_answer_may_be_one_that_the_fake_never_leaves_out(name: str) -> None:
+    for pointer, node in nodes(name):
+        assert node.get("x-always", True) is True
+        assert "x-always" not in node or "/response/" in pointer, pointer
 
 
 @each_file
@@ -275,7 +292,7 @@ def test_every_refusal_of_the_catalogue_is_used() -> None:
 @pytest.mark.parametrize("error", load("api.json")["x-errors"])
 def test_a_refusal_says_what_it_answers_and_when(error: str) -> None:
     refusal = load("api.json")["x-errors"][error]
-    assert set(refusal) == {"status", "message", "when", "evidence"}
+    assert set(refusal) - {"routeless"} == {"status", "message", "when", "evidence"}
     assert 400 <= refusal["status"] < 500
     body = {"status": "error", "message": refusal["message"]}
     assert verdicts("objects/error.json", body) == {"jsonschema": True, "jsonschema_rs": True}
