@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs
 
 from pytest_reinfer import contract
 from pytest_reinfer.handlers import HANDLERS, Call
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_reinfer.wire import JSON
 
 SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")  # the only way for half of a pair to get into a body
-INTEGER: Final = re.compile("-?[0-9]{1,18}")  # as a query writes it
 
 
 @dataclass(slots=True)
@@ -142,23 +140,11 @@ def _query(route: Route, request: Request) -> JSON:
     if not contract.takes_query(route.name):
         return {}
     ref = f"routes/{route.name}.json#/properties/query"
-    given = parse_qs(request.query, keep_blank_values=True)
-    kinds = contract.kinds(ref)
-    query = {name: _read(kinds[name], values) for name, values in given.items() if name in kinds}
+    query = contract.query(route.name, request.query)
     problem = contract.problem(ref, query)
     if problem is not None:
         raise Refused("schema_violation", message=problem.message)
     return contract.with_defaults(ref, query)
-
-
-def _read(kind: str, values: list[str]) -> Any:
-    """What the texts of a query parameter mean: all of them in a list, else the last; a text where it is no other."""
-    if kind == "array":
-        return values
-    text = values[-1]
-    if kind == "boolean":
-        return {"true": True, "false": False}.get(text, text)
-    return int(text) if kind == "integer" and INTEGER.fullmatch(text) else text
 
 
 def _body(route: Route, request: Request) -> JSON:

@@ -1,32 +1,18 @@
-"""The command `pytest-reinfer`: a tenant to click and to script against, for other languages and for people."""
+"""The command `pytest-reinfer`: reads its arguments, runs a subcommand, and tells what is wrong in one line."""
 
 from __future__ import annotations
 
 import argparse
-import errno
 import signal
-import sys
-from concurrent.futures import Future
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from queue import Empty, SimpleQueue
-from shlex import quote
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest_reinfer
+from pytest_reinfer.commands import serve, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from pytest_reinfer.fake import FakeTenant
-    from pytest_reinfer.tenant import Tenant
-    from pytest_reinfer.wire import Request, Response
-
-PORT: Final = 8765
-DATASETS: Final = ("acme/support",)
-COMMENTS: Final = 100
-PAUSE: Final = 5  # seconds between two looks at whether something has changed that is to be saved
+COMMANDS: Final = (serve,)
 FAILED, MISUSED = 1, 2  # exit codes
 
 
@@ -39,200 +25,21 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0, 1 where something fails, 2 where it is asked for what cannot be."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        return serve(options)
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        return _fail(f"the port {options.port} is taken: name another by --port, or 0 for any" if taken else error)
-    except ValueError as error:
-        from pytest_reinfer.state import BadState  # noqa: PLC0415
-
-        return _fail(error, FAILED if isinstance(error, BadState) else MISUSED)
+        code: int = options.run(options)
+    except (OSError, ValueError) as error:
+        tell(options.command, error)
+        return FAILED if isinstance(error, OSError) else MISUSED
     except KeyboardInterrupt:  # before there was anything to stop
         return 128 + signal.SIGINT
-
-
-def _fail(problem: object, code: int = FAILED) -> int:
-    _say(f"pytest-reinfer serve: {' '.join(str(problem).split())}", sys.stderr)
     return code
-
-
-def _say(text: str, stream: Any = None) -> None:
-    print(text, file=stream, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="pytest-reinfer", description="A fake UiPath Communications Mining (re:infer) tenant.")
     parser.add_argument("--version", action="version", version=f"pytest-reinfer {pytest_reinfer.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    serve = commands.add_parser(
-        "serve",
-        help="answer as a tenant on a port of this machine until stopped, with a page for the browser",
-        description="Answers as a tenant on 127.0.0.1 until it is stopped by Ctrl-C or SIGTERM. Prints where, and a "
-        "token; in a browser the address shows what the tenant holds and what it was asked.",
-    )
-    serve.add_argument("--port", type=_whole, default=PORT, help=f"0 is any that is free (default: {PORT})")
-    serve.add_argument("--token", help="of the user who may do everything, 8 printable characters or more")
-    serve.add_argument("--seed", type=int, help="what ids, tokens and comments follow from (default: 0)")
-    serve.add_argument(
-        "--datasets",
-        nargs="+",
-        metavar="NAME",
-        help=f"project/name of each, or how many there are to be (default: {' '.join(DATASETS)})",
-    )
-    serve.add_argument("--comments", type=_whole, help=f"how many in each dataset (default: {COMMENTS})")
-    serve.add_argument(
-        "--url-style",
-        choices=("root", "uipath"),
-        default="root",
-        help="the tenant at the root of its host, or below a path as in the cloud of UiPath (default: root)",
-    )
-    serve.add_argument(
-        "--state",
-        type=Path,
-        metavar="FILE",
-        help=f"keep the tenant in this JSON file between runs; it is saved within {PAUSE} seconds of a change, and at "
-        "the end",
-    )
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    for each in COMMANDS:
+        each.add(commands)
     return parser
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
-
-
-_whole.__name__ = "whole number"  # as argparse calls it
-
-
-def serve(options: argparse.Namespace) -> int:
-    """Answer until told to stop. Raises OSError and ValueError where that cannot be."""
-    from pytest_reinfer.server import Server  # noqa: PLC0415 -- not for --help
-    from pytest_reinfer.view import pages  # noqa: PLC0415
-
-    shown: Future[Callable[[Request], Response | None]] = Future()  # requests that come before the tenant wait for it
-    with Server(options.port, pages=lambda request: shown.result()(request)) as server:  # noqa: PLW0108 -- waits
-        try:
-            tenant = _tenant(options, server.url)
-            kept = None if options.state is None else _Kept(tenant, options.state)
-            server.plug(tenant)
-            shown.set_result(_in_real_time(tenant, pages(tenant)))
-        except BaseException:
-            shown.set_result(lambda _: None)
-            raise
-        told: SimpleQueue[int] = SimpleQueue()  # may be put into by a handler of signals, whatever it interrupts
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda got, _: told.put(got))
-        _tell(tenant, server.url, options)
-        while _goes_on(told):
-            if kept is not None:
-                kept.save()
-    return 0 if kept is None or kept.save() else FAILED
-
-
-def _in_real_time(
-    tenant: FakeTenant, answer: Callable[[Request], Response | None]
-) -> Callable[[Request], Response | None]:
-    """The same answers, with the tenant's clock brought up to the real one before each: programs compare with it."""
-
-    def answer_now(request: Request) -> Response | None:
-        behind = datetime.now(UTC) - tenant.clock.now
-        if behind > timedelta():
-            tenant.clock.advance(behind)
-        return answer(request)
-
-    return answer_now
-
-
-def _goes_on(told: SimpleQueue[int]) -> bool:
-    """Wait a while; False as soon as there is a signal."""
-    try:
-        told.get(timeout=PAUSE)
-    except Empty:
-        return True
-    return False
-
-
-def _tenant(options: argparse.Namespace, server_url: str) -> FakeTenant:
-    """The tenant of the state file, or a new one."""
-    from pytest_reinfer.fake import FakeTenant  # noqa: PLC0415
-    from pytest_reinfer.server import tenant_url  # noqa: PLC0415
-
-    url = server_url if options.url_style == "root" else tenant_url(server_url, "dev")
-    tenant = FakeTenant(url, seed=options.seed or 0, unknown_routes="allow", unbuilt_routes="allow")
-    if options.state is not None and options.state.exists():
-        tenant.load(options.state)
-        unused = [f"--{name}" for name in ("seed", "datasets", "comments") if getattr(options, name) is not None]
-        if unused:
-            _say(f"pytest-reinfer serve: {options.state} holds a tenant: {', '.join(unused)} not used", sys.stderr)
-    else:
-        comments = COMMENTS if options.comments is None else options.comments
-        for name in _names(options.datasets or DATASETS):
-            with _about("--datasets"):
-                tenant.add_dataset(name, comments=comments)
-    if options.token is not None:
-        with _about("--token"):
-            tenant.rotate_token(token=options.token)
-    return tenant
-
-
-@contextmanager
-def _about(option: str) -> Iterator[None]:
-    """Let an error name the option, and not the method that it was given to."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{option}: {str(error).partition(': ')[2]}") from None
-
-
-def _names(given: Sequence[str]) -> Sequence[str]:
-    """The names of datasets; for a number, so many names."""
-    if len(given) == 1 and given[0].isdecimal():
-        return [f"acme/dataset-{number}" for number in range(1, int(given[0]) + 1)]
-    return given
-
-
-class _Kept:
-    """A tenant and the file that it is saved to when it has changed."""
-
-    def __init__(self, tenant: FakeTenant, path: Path) -> None:
-        self._tenant = tenant
-        self._path = path
-        self._saved: Tenant | None = None
-        self._write()  # where it cannot be written, nobody should start to work with it
-
-    def save(self) -> bool:
-        """Save what has changed; whether it is saved. What is wrong is told, and tried again the next time."""
-        try:
-            self._write()
-        except OSError as error:
-            _fail(f"not saved: {error}")
-            return False
-        return True
-
-    def _write(self) -> None:
-        from pytest_reinfer import state  # noqa: PLC0415
-
-        now = self._tenant.snapshot()
-        if self._saved is None or not state.same(self._saved, now):
-            state.write(now, self._path)
-            self._saved = now
-
-
-def _tell(tenant: FakeTenant, server_url: str, options: argparse.Namespace) -> None:
-    """Where the tenant is, the token, and how to start; the one place where a token is shown."""
-    from pytest_reinfer import contract  # noqa: PLC0415
-
-    url = tenant.url + contract.routes()["list_datasets"].path
-    headers = " ".join(f"-H {quote(f'{name}: {value}')}" for name, value in tenant.headers.items())
-    for name, value in tenant.environment.items():
-        _say(f"{name}={quote(value)}")
-    _say(f"Page:  {server_url}/")
-    _say(f"Try:   curl {headers} {quote(url)}")
-    if options.state is not None:
-        _say(f"State: {options.state}, saved within {PAUSE} seconds of a change, and at the end")
-    _say("Stop:  Ctrl-C")

@@ -37,7 +37,7 @@ from pytest_reinfer.tenant import (
 )
 from pytest_reinfer.travel import travelled
 from pytest_reinfer.unexpected import Policy, Unexpected, WouldHang
-from pytest_reinfer.wire import UNREACHED, Place, Trouble
+from pytest_reinfer.wire import UNREACHED, Exchange, Place, Trouble
 
 if TYPE_CHECKING:
     import os
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from pytest_reinfer.log import LoggedRequest
     from pytest_reinfer.transports import asgi, wsgi
     from pytest_reinfer.transports.switchboard import Door
-    from pytest_reinfer.wire import JSON, Exchange, Request, Response
+    from pytest_reinfer.wire import JSON, Request, Response
 
     Found = TypeVar("Found")
     Permissions = Mapping[str, Iterable[str]] | Iterable[str]
@@ -255,11 +255,19 @@ class FakeTenant:
                 self.requests.add(request)
                 self._unexpected.crash(request, error)
                 raise
+            exchange = self.exchanged(request, exchange, None)
             self.requests.add(request, exchange.response.status, exchange.route, exchange.permission)
             self._unexpected.add(request, exchange.refusal, exchange.route)
             if exchange.refusal == "rate_limited" or self._waits:
                 self._look_for_waits(request, exchange)
         return exchange.response
+
+    def exchanged(self, request: Request, exchange: Exchange, fault: str | None) -> Exchange:  # noqa: ARG002 -- see below
+        """What a request was answered, by a fault where one is named; what it returns is what the client gets.
+
+        Every answer passes here: options of pytest that watch or vary the answers replace it while they last.
+        """
+        return exchange
 
     def _let_wait(self, request: Request) -> None:
         """Let the time pass that a client has really waited, as it was told to: on a port its sleep cannot be led."""
@@ -293,6 +301,9 @@ class FakeTenant:
     def _met(self, request: Request) -> Response:
         """What a request meets of the faults in force."""
         met = injection.answer(self._state, request, self._injections, self._unlocked)
+        if met.trouble is None and met.response is not None:
+            exchange = Exchange(met.response, met.route, met.permission, met.refusal)
+            met = met._replace(response=self.exchanged(request, exchange, met.fault).response)
         self.requests.add(request, met.status, met.route, met.permission, met.fault)
         self._unexpected.add(request, met.refusal, met.route)
         if met.trouble is None and met.response is not None:

@@ -9,14 +9,12 @@ from functools import cache, partial
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urljoin
 
 from pytest_reinfer import contract
+from pytest_reinfer.contract.shapes import Part, Shape, member, stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from pytest_reinfer.wire import JSON
 
 
 class Violation(NamedTuple):
@@ -29,32 +27,18 @@ class Violation(NamedTuple):
     apply: Callable[[Any], Any]  # from any valid value to a copy that breaks this rule there, and no other
 
 
-class Part(NamedTuple):
-    """A node of a schema: its file, what it states, and what it and the nodes around it hold for general evidence."""
-
-    file: str
-    schema: JSON
-    evidence: tuple[str, ...]  # the nearest first
-
-
-# A value is spoken for by the node at its place and by every node that it refers to: all of them apply.
-Shape = tuple[Part, ...]
-
-ANNOTATIONS = frozenset({"title", "description", "examples", "default", "readOnly", "$comment", "$defs", "$schema"})
-STRUCTURE = frozenset({"$ref", "properties", "patternProperties", "items"})
-CONTAINERS = frozenset({"required", "additionalProperties", "minItems", "maxItems", "uniqueItems"})
 JSON_TYPES = MappingProxyType({type(None): "null", bool: "boolean", str: "string", list: "array", dict: "object"})
 
 
 def simplest(ref: str) -> Any:
     """A small value that fits the schema at `ref`: required fields only."""
-    return _simplest(_located(ref))
+    return _simplest(contract.shape(ref))
 
 
 @cache
 def violations(ref: str) -> tuple[Violation, ...]:
     """Every way to break one rule of the schema at `ref`: the rules of a node, then those of its members, in order."""
-    return tuple(_below((), (_located(ref),)))
+    return tuple(_below((), (contract.shape(ref),)))
 
 
 def _below(steps: tuple[str | int, ...], shapes: tuple[Shape, ...]) -> Iterator[Violation]:
@@ -68,14 +52,13 @@ def _below(steps: tuple[str | int, ...], shapes: tuple[Shape, ...]) -> Iterator[
             if (rule, limit) in told:
                 continue  # stated by a node and by the one it refers to
             told.append((rule, limit))
-            evidence = part.schema.get("x-evidence", {}).get(rule) or next(iter(part.evidence), "")
             for said, spoil in _spoilers(shapes[-1], rule, limit):
-                yield Violation(place, rule, said, evidence, partial(_applied, steps, shapes, spoil))
+                yield Violation(place, rule, said, part.why(rule), partial(_applied, steps, shapes, spoil))
     members: list[str | int] = [*_names(shapes[-1])]
-    if _stated(shapes[-1], "items"):
+    if stated(shapes[-1], "items"):
         members.append(0)
     for step in members:
-        yield from _below((*steps, step), (*shapes, _member(shapes[-1], step)))
+        yield from _below((*steps, step), (*shapes, member(shapes[-1], step)))
 
 
 def _applied(steps: Sequence[str | int], shapes: Sequence[Shape], spoil: Callable[[Any], Any], value: Any) -> Any:
@@ -94,70 +77,15 @@ def _applied(steps: Sequence[str | int], shapes: Sequence[Shape], spoil: Callabl
 # --------------------------------------------------------------------------------------------- reading schemas
 
 
-def _located(ref: str, around: tuple[str, ...] = ()) -> Shape:
-    """What speaks for the values of the schema at `ref`, which is referred from where the evidence `around` holds."""
-    file, _, pointer = ref.partition("#")
-    schema: Any = contract.documents()[file]
-    for step in pointer.split("/")[1:]:
-        if "$ref" in schema and step not in schema:
-            file, schema, around = next(part for part in _shape(file, schema, around) if step in part.schema)
-        around = (*_general(schema), *around)
-        schema = schema[step]
-    return _shape(file, schema, around)
-
-
-def _shape(file: str, schema: Any, around: tuple[str, ...]) -> Shape:
-    """A node and those that it refers to."""
-    if not isinstance(schema, dict):
-        raise NotImplementedError(f"{file}: a schema that is {schema!r} instead of an object is not known here")
-    known = {*FITS, *CONTAINERS, *STRUCTURE, *ANNOTATIONS}
-    unknown = {keyword for keyword in schema if keyword not in known and not keyword.startswith("x-")}
-    if isinstance(schema.get("additionalProperties"), dict):
-        unknown.add("additionalProperties with a schema")
-    if unknown:
-        raise NotImplementedError(f"{file}: not known here: {', '.join(sorted(unknown))}")
-    own = Part(file, schema, (*_general(schema), *around))
-    if "$ref" not in schema:
-        return (own,)
-    target = urljoin(contract.BASE + file, schema["$ref"]).removeprefix(contract.BASE)
-    return (own, *_located(target, own.evidence))
-
-
-def _general(schema: JSON) -> tuple[str, ...]:
-    """The evidence of a node for all that it states, if it has one."""
-    return tuple(text for keyword, text in schema.get("x-evidence", {}).items() if keyword == "*")
-
-
-def _stated(shape: Shape, keyword: str) -> list[Any]:
-    """What the nodes of a shape say beside a keyword."""
-    return [part.schema[keyword] for part in shape if keyword in part.schema]
-
-
 def _names(shape: Shape) -> list[str]:
     """The keys that a shape speaks of, and one key for each pattern of keys."""
-    names = chain.from_iterable(_stated(shape, "properties"))
-    patterns = chain.from_iterable(_stated(shape, "patternProperties"))
-    return list(dict.fromkeys([*names, *map(_key, patterns)]))
+    return list(dict.fromkeys([*contract.names(shape), *map(_key, chain(*stated(shape, "patternProperties")))]))
 
 
 def _key(pattern: str) -> str:
     """A key that a pattern of keys accepts: one letter more, where the pattern is a plain prefix."""
     schema = {"type": "string", "pattern": pattern, "examples": [pattern.removeprefix("^") + "a"]}
     return str(_simplest((Part("patternProperties", schema, ()),)))
-
-
-def _member(shape: Shape, step: str | int) -> Shape:
-    """What speaks for a member: for the property of that name, or for the items."""
-    found: list[Part] = []
-    for file, schema, evidence in shape:
-        if isinstance(step, int):
-            nodes = [schema["items"]] if "items" in schema else []
-        else:
-            nodes = [node for name, node in schema.get("properties", {}).items() if name == step]
-            nodes += [node for key, node in schema.get("patternProperties", {}).items() if re.search(key, step)]
-        for node in nodes:
-            found += _shape(file, node, evidence)
-    return tuple(found)
 
 
 # ------------------------------------------------------------------------------------------------ what fits
@@ -194,15 +122,15 @@ def _broken(shape: Shape, value: Any) -> list[tuple[str, Any]]:
 
 def _simplest(shape: Shape, kind: str = "") -> Any:
     """A small value that fits a shape; of several types that may stand there the one called `kind`."""
-    kinds = chain.from_iterable([stated] if isinstance(stated, str) else stated for stated in _stated(shape, "type"))
-    kind = kind or next((each for each in kinds if each != "null"), "object" if _stated(shape, "required") else "")
+    kinds = chain.from_iterable([stated] if isinstance(stated, str) else stated for stated in stated(shape, "type"))
+    kind = kind or next((each for each in kinds if each != "null"), "object" if stated(shape, "required") else "")
     if kind == "object":
-        return {name: _simplest(_member(shape, name)) for names in _stated(shape, "required") for name in names}
+        return {name: _simplest(member(shape, name)) for names in stated(shape, "required") for name in names}
     if kind == "array":
-        return _several(_member(shape, 0), max(_stated(shape, "minItems"), default=0))
-    said = chain(*_stated(shape, "examples"), _stated(shape, "const"), *_stated(shape, "enum"))
-    runs = _runs((*range(1, 65), *_stated(shape, "minLength"), 0))
-    numbers = (0, *_stated(shape, "minimum"), *_stated(shape, "maximum"))
+        return _several(member(shape, 0), max(stated(shape, "minItems"), default=0))
+    said = chain(*stated(shape, "examples"), stated(shape, "const"), *stated(shape, "enum"))
+    runs = _runs((*range(1, 65), *stated(shape, "minLength"), 0))
+    numbers = (0, *stated(shape, "minimum"), *stated(shape, "maximum"))
     for value in chain(said, runs, numbers, (False, None)):
         if not _broken(shape, value):
             return deepcopy(value)
@@ -219,7 +147,7 @@ def _several(shape: Shape, count: int) -> list[Any]:
     first = _simplest(shape)
     if isinstance(first, dict):
         for name in dict.fromkeys((*first, *_names(shape))):
-            series = _several(_member(shape, name), count)
+            series = _several(member(shape, name), count)
             if len(set(map(json.dumps, series))) == count:
                 return [{**deepcopy(first), name: value} for value in series]
     elif isinstance(first, str):
@@ -241,13 +169,13 @@ def _spoilers(shape: Shape, rule: str, limit: Any) -> Iterator[tuple[Any, Callab
         yield from ((name, partial(_without, shape, name)) for name in limit)
     elif rule == "additionalProperties" and not limit:
         strange = chain((f"{name}{name[-1:]}" for name in _names(shape)), _runs(range(8, 80)))  # a slip of the finger
-        stranger = next(key for key in strange if not _member(shape, key))
+        stranger = next(key for key in strange if not member(shape, key))
         yield limit, partial(_with, shape, stranger)
     elif rule == "uniqueItems" and limit:
         yield limit, lambda _: _twins(shape)
     elif rule == "maxItems" or (rule == "minItems" and limit):
         count = limit + 1 if rule == "maxItems" else limit - 1
-        yield limit, lambda _: _several(_member(shape, 0), count)
+        yield limit, lambda _: _several(member(shape, 0), count)
     elif rule in FITS and (rule, limit) != ("minLength", 0):
         yield from ((limit, partial(_instead, bad)) for bad in _breaking(shape, rule, limit))
 
@@ -265,7 +193,7 @@ def _with(shape: Shape, name: str, value: Any) -> Any:
 
 def _twins(shape: Shape) -> Any:
     """A short array whose first item stands there twice."""
-    items = _several(_member(shape, 0), max([1, *(least - 1 for least in _stated(shape, "minItems"))]))
+    items = _several(member(shape, 0), max([1, *(least - 1 for least in stated(shape, "minItems"))]))
     return [*items, deepcopy(items[0])]
 
 

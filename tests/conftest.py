@@ -39,11 +39,8 @@ def _every_answer_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def checked(tenant: Tenant, request: Request) -> Exchange:
         exchange = answer(tenant, request)
-        if exchange.response.body:
-            body = json.loads(exchange.response.body)
-            ok = exchange.response.status == 200
-            ref = f"routes/{exchange.route}.json#/properties/response" if ok else "objects/error.json"
-            assert contract.problem(ref, body) is None
+        found = contract.breaches(request, exchange.response)
+        assert [breach for breach in found if breach.part == "response"] == []
         return exchange
 
     monkeypatch.setattr(api, "answer", checked)

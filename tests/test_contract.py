@@ -66,7 +66,7 @@ def near(ref: str) -> st.SearchStrategy[Any]:
 @settings(max_examples=60, deadline=None)
 def test_the_quick_verdict_and_the_words_agree(ref: str, data: st.DataObject) -> None:
     value = data.draw(st.one_of(near(ref), VALUES))
-    words = next(contract._words(ref).iter_errors(value), None)  # noqa: SLF001
+    words = next(contract.words(ref).iter_errors(value), None)
     assert contract.valid(ref, value) == (words is None)
     problem = contract.problem(ref, value)
     assert (problem is None) == (words is None)

@@ -14,6 +14,11 @@ PACKAGE = Path(pytest_reinfer.__file__).parent
 LAYERS = [
     ["wire", "stamps", "travel", "patching", "phrases", "types", "for_hypothesis", "tags"],
     ["content"],
+    ["contract.reading"],
+    ["contract.conventions", "contract.shapes", "contract.validation"],
+    ["contract.routing"],
+    ["contract.exchanges"],
+    ["contract.checks"],
     ["contract"],
     ["refusal", "comments", "log", "violations"],
     ["faults", "tenant"],
@@ -50,7 +55,10 @@ LAYERS = [
     ["strategies"],
     [""],
     ["reruns"],
+    ["options"],
     ["plugin"],
+    ["commands"],
+    ["commands.serve"],
     ["command"],
     ["__main__"],
 ]

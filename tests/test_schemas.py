@@ -31,12 +31,12 @@ CONSTRAINTS = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
     *("minimum", "maximum", "required", "additionalProperties"),
 }
-ANNOTATIONS = {"title", "description", "examples", "$comment", "x-evidence"}
-EVIDENCED = CONSTRAINTS | {"default", "readOnly"}
+ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence"}
+EVIDENCED = CONSTRAINTS | {"default", "readOnly", "deprecated"}
 OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
 OF_API = {
     *("x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-no-charge"),
-    "x-behaviour",
+    *("x-behaviour", "x-evidence-kinds"),
 }
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 OURS = re.compile(r"ours: .+")  # of what the service does not have at all

@@ -13,6 +13,7 @@ from asking import arrange, asked
 from conftest import Answer, ask, everything
 
 from pytest_reinfer import contract
+from pytest_reinfer.contract import reading
 from pytest_reinfer.violations import Violation, simplest, violations
 from pytest_reinfer.wire import Request
 
@@ -114,7 +115,7 @@ def bases(ref: str) -> list[Any]:
 
 def errors(ref: str, value: Any) -> list[tuple[str, str]]:
     """Every error of a value: its place and its rule."""
-    return [(each.json_path, str(each.validator)) for each in contract._words(ref).iter_errors(value)]  # noqa: SLF001
+    return [(each.json_path, str(each.validator)) for each in contract.words(ref).iter_errors(value)]
 
 
 def takes_long(violation: Violation) -> bool:
@@ -125,7 +126,7 @@ def takes_long(violation: Violation) -> bool:
 def put(monkeypatch: pytest.MonkeyPatch, name: str, schema: dict[str, Any]) -> str:
     """Have one more schema; no other test may have one of the same name, for what is known of it is remembered."""
     documents = {**contract.documents(), name: schema}
-    monkeypatch.setattr(contract, "documents", lambda: documents)
+    monkeypatch.setattr(reading, "documents", lambda: documents)
     return name
 
 

@@ -1,0 +1,1 @@
+"""What options of pytest switch on, one module each: loaded only where the option is given."""
