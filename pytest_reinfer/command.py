@@ -7,12 +7,12 @@ import signal
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest_reinfer
-from pytest_reinfer.commands import serve, tell
+from pytest_reinfer.commands import check, serve, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: Final = (serve,)
+COMMANDS: Final = (serve, check)
 FAILED, MISUSED = 1, 2  # exit codes
 
 

@@ -42,6 +42,7 @@ class Recorded(NamedTuple):
     moment: int | None
     left: frozenset[str] = frozenset()
     packed: tuple[str, ...] = ()
+    sizes: tuple[int, int] = (0, 0)
 
     @property
     def ours(self) -> bool:
@@ -49,15 +50,20 @@ class Recorded(NamedTuple):
         if not contract.is_below(self.url):
             return False
         found = contract.match(self.request.method, self.request.path)
-        return found.route is not None or bool(found.allowed) or _of_tenant().search(self.url) is not None
+        return found.route is not None or bool(found.allowed) or of_tenant(self.url)
 
     def __str__(self) -> str:
         answered = "no answer" if self.response is None else str(self.response.status)
         return f"{self.place} {self.request.method} {self.request.path}: {answered}"
 
 
+def of_tenant(url: str) -> bool:
+    """Whether a URL is one of the addresses that tenants of the service have."""
+    return _addresses().match(url) is not None
+
+
 @cache
-def _of_tenant() -> re.Pattern[str]:
+def _addresses() -> re.Pattern[str]:
     """The addresses of tenants."""
     servers = (re.split(r"\{\w+\}", server["url"]) for server in contract.convention("x-servers"))
     return re.compile("|".join(r"[\w-]+".join(map(re.escape, server)) + r"(?=[/:?#]|$)" for server in servers))
@@ -239,6 +245,7 @@ def _exchange(
         raise _Wrong(f"its URL is none: {error}") from None
     path, query = contract.below(url)
     lower = {name.lower(): value for name, value in sent_headers.items() if not name.startswith(":")}
+    sizes = len(body), len(answer[2]) if answer is not None else 0
     body, was_packed = _plain(body, lower)
     packed = ["request"] * was_packed
     response = None
@@ -255,6 +262,7 @@ def _exchange(
         _moment(at) if at is not None else _date(answer),
         frozenset(left),
         tuple(packed),
+        sizes,
     )
 
 
@@ -281,3 +289,31 @@ def _date(answer: tuple[int, dict[str, str], bytes] | None) -> int | None:
         return moment(parsedate_to_datetime(date).isoformat())
     except (ValueError, TypeError):
         return None
+
+
+def resized(value: Any, before: Recorded, after: Recorded) -> Any:
+    """An exchange of a recording that tells the length of its bodies as it is now, where it told it before."""
+    for part, old, new in zip(("request", "response"), before.sizes, after.sizes, strict=True):
+        if old == new or not isinstance(value.get(part), dict):
+            continue
+        headers = value[part].get("headers")
+        if isinstance(headers, dict):
+            for name, told in headers.items():
+                if str(name).lower() == "content-length":
+                    headers[name] = _instead(told, old, new)
+        for each in headers if isinstance(headers, list) else ():  # as HAR has it
+            if each["name"].lower() == "content-length":
+                each["value"] = _instead(each["value"], old, new)
+        for holder, name in ((value[part], "bodySize"), (value[part].get("content"), "size")):
+            if isinstance(holder, dict) and name in holder:
+                holder[name] = _instead(holder[name], old, new)
+    return value
+
+
+def _instead(told: Any, old: int, new: int) -> Any:
+    """What tells a length, told anew where it was this one."""
+    if isinstance(told, list):
+        return [_instead(each, old, new) for each in told]
+    if isinstance(told, str):
+        return str(new) if told.strip() == str(old) else told
+    return new if told == old else told

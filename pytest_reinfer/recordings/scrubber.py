@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from base64 import b64encode, urlsafe_b64encode
 from binascii import Error, a2b_base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from pytest_reinfer.recordings import kinds
-from pytest_reinfer.recordings.bodies import unpacked
+from pytest_reinfer.recordings.bodies import is_text, unpacked
 from pytest_reinfer.recordings.views import View, views
 
 MOST_KNOWN: Final = 1000  # secrets that are known by their names alone and looked for everywhere
@@ -20,7 +21,9 @@ NAMED: Final = "secret by its name"
 KNOWN: Final = "known elsewhere"
 ROUNDS: Final = 6  # until nothing is found any more
 NESTED: Final = 4  # so many times something may be packed into something packed
+SHORTEST_OF_ALL: Final = 4
 RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
+_ID: Final = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")  # the ids of the API, which mean nothing else
 LATE: Final = frozenset("/_-")  # what parts runs of base 64 from what stands before them
 
 
@@ -37,13 +40,8 @@ class Hit(NamedTuple):
     start: int
     end: int
     kind: str
-    new: str | None  # None: there stands already what tells nothing
-    sure: bool = True  # or else another one that overlaps it is read better
-    weak: bool = False  # or else it is replaced rather than another one that overlaps it
-
-
-class TooMany(ValueError):
-    """More secrets than can be looked for."""
+    new: str
+    weak: bool  # another one that overlaps it is replaced instead
 
 
 class Scrubber:
@@ -54,8 +52,9 @@ class Scrubber:
 
     def __init__(self, key: bytes, told: Callable[[Found], object]) -> None:
         self._key = key
-        self._told = told
+        self.told = told
         self.known: dict[str, str] = {}  # secret -> what it is like
+        self.overflowed = False  # whether there are more of them than can be looked for
 
     def value(self, value: Any, place: str = "", name: str = "", above: str = "") -> Any:
         """A JSON value, whose texts may be bytes, without secrets; what it holds is told.
@@ -116,13 +115,16 @@ class Scrubber:
     def text(self, text: str, place: str, depth: int = 0) -> str:
         """A text without secrets."""
         for _ in range(ROUNDS):
-            hits = [hit for hit in _apart(self._hits(text, place, depth)) if hit.new is not None]
-            if not hits:
+            found = list(self._hits(text, place, depth))
+            if not found:
                 break
+            hits = _apart(found)
             for hit in hits:
                 if hit.kind:
                     self._tell(hit.kind, place)
             text = _applied(text, hits)
+            if len(hits) == len(found):  # or else something may be left of what overlapped
+                break
         return text
 
     def data(self, data: bytes, place: str, depth: int = 0) -> bytes:
@@ -152,61 +154,60 @@ class Scrubber:
         return text if new == data else b64encode(new).decode()
 
     def _hits(self, text: str, place: str, depth: int) -> Iterator[Hit]:
-        if len(text) < 4:  # noqa: PLR2004 -- nothing is that short
+        if len(text) < SHORTEST_OF_ALL:
             return
-        found = views(text)
-        for view in found:
-            last = view is found[-1]
-            for start, end, kind, like in self._seen(view.text):
-                named = kind in (NAMED, KNOWN)
-                value = view.text[start:end]
-                if kind == NAMED:
+        for chain in views(text):
+            for view in chain:
+                for start, end in kinds.said(view.text):
+                    value = view.text[start:end]
                     self._know(value)
-                new = None if kinds.harmless(value) else view.encoded(self._replacement(like, value))
-                yield Hit(*view.origin(start, end), kind, new, last or named, like == "e-mail" or kind == KNOWN)
+                    like = "number" if value.isdecimal() else "text"
+                    yield self._hit(view, start, end, NAMED, like)
+                yield from self._known_in(view)
+            for kind in kinds.kinds():
+                for start, end in kind.find(view.text):
+                    if not kinds.harmless(view.text[start:end]):
+                        yield self._hit(view, start, end, kind.name, kind.like)
             if depth <= NESTED:
                 yield from self._runs(view, place, depth)
 
-    def _seen(self, text: str) -> Iterator[tuple[int, int, str, str]]:
-        """What is secret in a text: from where to where, of which kind, and like what."""
-        for kind in kinds.kinds():
-            if any(hint in text for hint in kind.hints):
-                for found in kind.pattern.finditer(text):
-                    groups = [number for number, group in enumerate(found.groups(), 1) if group is not None] or [0]
-                    for number in groups:
-                        value = found.group(number)
-                        if kinds.harmless(value) or kind.real(value):
-                            yield *found.span(number), kind.name, kind.like
-        for start, end in kinds.said(text):
-            yield start, end, NAMED, "number" if text[start:end].isdecimal() else "text"
+    def _hit(self, view: View, start: int, end: int, kind: str, like: str) -> Hit:
+        new = view.encoded(self._replacement(like, view.text[start:end]))
+        return Hit(*view.origin(start, end), kind, new, kind == KNOWN or like == "e-mail")
+
+    def _known_in(self, view: View) -> Iterator[Hit]:
+        """What is known to be secret by a name that it had elsewhere."""
+        text = view.text
         for secret, like in list(self.known.items()):
             start = text.find(secret)
             while start >= 0:
                 end = start + len(secret)
-                if len(secret) >= DISTINCT or not (
-                    text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
-                ):
-                    yield start, end, KNOWN, like
+                within = text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
+                if len(secret) >= DISTINCT or not within:
+                    yield self._hit(view, start, end, KNOWN, like)
                 start = text.find(secret, end)
 
     def _runs(self, view: View, place: str, depth: int) -> Iterator[Hit]:
         """What holds secrets in base 64."""
         for found in RUN.finditer(view.text):
-            for start, end in _parts(found.group()):
-                run = found.group()[start:end]
+            whole = found.group()
+            if _ID.fullmatch(whole):
+                continue
+            for start, end in _parts(whole):
+                run = whole[start:end]
                 data = _decoded(run)
                 if data is None:
                     continue
                 new = self.data(data, place, depth + 1)
                 if new != data:
                     place_of = view.origin(found.start() + start, found.start() + end)
-                    yield Hit(*place_of, "", view.encoded(_encoded(new, run)), sure=True)
+                    yield Hit(*place_of, "", view.encoded(_encoded(new, run)), weak=False)
                     break
 
     # ---------------------------------------------------------------------------------------------- underneath
 
     def _tell(self, kind: str, place: str) -> None:
-        self._told(Found(kind, place))
+        self.told(Found(kind, place))
 
     def _know(self, value: str, *, cookie: bool = False) -> None:
         """Look for a secret elsewhere too, where it is long enough to be nothing else."""
@@ -215,11 +216,9 @@ class Scrubber:
             if not long or form in self.known or kinds.harmless(form):
                 continue
             if len(self.known) >= MOST_KNOWN:
-                raise TooMany(
-                    f"there are more than {MOST_KNOWN} different passwords, tokens and cookies, too many to look for "
-                    "each of them everywhere: take the recordings in several runs"
-                )
-            self.known[form] = "text"
+                self.overflowed = True
+            else:
+                self.known[form] = "text"
 
     def know_host(self, host: str) -> None:
         """Look for the name of a host everywhere."""
@@ -233,26 +232,27 @@ class Scrubber:
 
 def _plain(value: str) -> str:
     """A value without escapes."""
-    return views(value)[-1].text
+    return views(value)[0][-1].text
 
 
-def _apart(hits: Iterator[Hit]) -> list[Hit]:
-    """Hits that do not overlap, the last first: of those that do, the ones that are sure, and the longest."""
+def _apart(hits: Iterable[Hit]) -> list[Hit]:
+    """Hits that do not overlap, in their order: of those that do, the longest."""
     taken: list[Hit] = []
-    for hit in sorted(dict.fromkeys(hits), key=lambda hit: (not hit.sure, hit.weak, hit.start - hit.end, hit.start)):
-        if all(hit.end <= other.start or hit.start >= other.end for other in taken):
-            taken.append(hit)
-    return sorted(taken, key=lambda hit: hit.start, reverse=True)
+    for hit in sorted(dict.fromkeys(hits), key=lambda hit: (hit.weak, hit.start - hit.end, hit.start)):
+        number = bisect_left(taken, hit.start, key=lambda each: each.start)
+        before, after = taken[number - 1 : number], taken[number : number + 1]
+        if not (before and before[0].end > hit.start) and not (after and after[0].start < hit.end):
+            taken.insert(number, hit)
+    return taken
 
 
 def _applied(text: str, hits: list[Hit]) -> str:
     pieces: list[str] = []
-    end = len(text)
+    start = 0
     for hit in hits:
-        pieces += (text[hit.end : end], hit.new)
-        end = hit.start
-    pieces.append(text[:end])
-    return "".join(reversed(pieces))
+        pieces += (text[start : hit.start], hit.new)
+        start = hit.end
+    return "".join([*pieces, text[start:]])
 
 
 def _parts(run: str) -> Iterator[tuple[int, int]]:
@@ -266,20 +266,18 @@ def _parts(run: str) -> Iterator[tuple[int, int]]:
 
 def _decoded(run: str) -> bytes | None:
     """What a run means in base 64, of either alphabet; None where it means nothing that could be looked into."""
-    plain = "".join(run.split()).rstrip("=").replace("-", "+").replace("_", "/")
-    if len(plain) % 4 == 1:
-        return None
-    try:
-        data = a2b_base64(plain + "=" * (-len(plain) % 4))
-    except Error:
-        return None
-    if data[:2] in (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff") or data[:1] == b"x":
-        return data
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return None
-    return data
+    plain = run.translate(_STANDARD)
+    rest = len(plain) % 4
+    head = None if rest == 1 else a2b_base64(plain[:8])
+    if head is None or not (packed := head[:2] in _MARKS or head[:1] == b"x") and head.translate(None, _TEXT):
+        return None  # as most are: no text begins with what controls
+    data = a2b_base64(plain + "==="[rest - 1 :] if rest else plain)
+    return data if packed or is_text(data) else None
+
+
+_STANDARD: Final = str.maketrans("-_", "+/", "=\r\n")
+_MARKS: Final = (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff")  # of gzip and UTF-16
+_TEXT: Final = bytes([9, 10, 13, *range(32, 127), *range(128, 256)])
 
 
 def _encoded(data: bytes, run: str) -> str:

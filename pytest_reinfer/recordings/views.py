@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 DEEPEST: Final = 8  # so many escapes within escapes are resolved
-FORM: Final = re.compile(r"(?:^|[?&])[^\s=&]{1,200}=[^\s&]*\+")
+FORM: Final = re.compile(r"[\w.%~*-]{1,200}=")
+QUERY: Final = re.compile(r"\?[^\s=\"?]{1,100}=[^\s\"]{0,500}\+")
 
 
 def _same(text: str) -> str:
@@ -25,8 +26,8 @@ class View(NamedTuple):
 
     text: str
     above: View | None = None
-    places: tuple[int, ...] = ()
-    origins: tuple[int, ...] = ()
+    places: Sequence[int] = ()
+    origins: Sequence[int] = ()
     encode: Callable[[str], str] = _same
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
@@ -59,29 +60,32 @@ class View(NamedTuple):
 
 
 class Escape(NamedTuple):
-    """A way to write characters by others: what it looks like, what it means piece by piece, and the way back."""
+    """A way to write characters by others: what it looks like, what it means, and the way back.
+
+    An escape means a text; or, where `pieces` is there, several, each with how long its part of the escape is.
+    """
 
     hint: str
     pattern: re.Pattern[str]
-    pieces: Callable[[str], Iterator[tuple[str, int]]]  # of what matches: a text, and how long its escape is
+    means: Callable[[str], str]
     encode: Callable[[str], str]
-
-
-def _whole(meaning: Callable[[str], str]) -> Callable[[str], Iterator[tuple[str, int]]]:
-    def pieces(escape: str) -> Iterator[tuple[str, int]]:
-        yield meaning(escape), len(escape)
-
-    return pieces
+    pieces: Callable[[str], Iterator[tuple[str, int]]] | None = None
 
 
 def _octets(escape: str) -> Iterator[tuple[str, int]]:
-    """What a run of percent-escapes means, character by character."""
+    """What a run of escaped octets means, character by character; those that mean none stay as they are."""
     for character in bytes.fromhex(escape.replace(escape[0], "")).decode(errors="surrogateescape"):
-        yield character, 3 * len(character.encode(errors="surrogateescape"))
+        octet = ord(character) - SURROGATE
+        yield (f"{escape[0]}{octet:02X}", 3) if 0 <= octet <= LAST else (character, 3 * len(character.encode()))
+
+
+SURROGATE: Final = 0xDC00  # from here on Python decodes octets that mean nothing
+LAST: Final = 0xFF
+_SHORT: Final = {r"\n": "\n", r"\"": '"', r"\\": "\\", r"\/": "/", r"\r": "\r", r"\t": "\t", r"\b": "\b", r"\f": "\f"}
 
 
 def _unescaped(escape: str) -> str:
-    return str(json.loads(f'"{escape}"'))
+    return _SHORT.get(escape) or str(json.loads(f'"{escape}"'))
 
 
 def _percent(text: str) -> str:
@@ -91,27 +95,29 @@ def _percent(text: str) -> str:
 _JSON: Final = re.compile(r'\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|["\\/bfnrt])')
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos|commat|period|colon|plus);")
 ESCAPES: Final = (
-    Escape("\\", _JSON, _whole(_unescaped), lambda text: json.dumps(text)[1:-1]),
-    Escape("%", re.compile("(?:%[0-9a-fA-F]{2})+"), _octets, _percent),
-    Escape("&", _ENTITY, _whole(html.unescape), html.escape),
+    Escape("\\", _JSON, _unescaped, lambda text: json.dumps(text)[1:-1]),
+    Escape("%", re.compile("(?:%[0-9a-fA-F]{2})+"), _same, _percent, _octets),
+    Escape("&", _ENTITY, html.unescape, html.escape),
 )
-QUOTED_PRINTABLE: Final = Escape("=", re.compile("(?:=[0-9A-F]{2})+"), _octets, _same)
-SOFT_BREAK: Final = Escape("=", re.compile("=\r?\n"), _whole(lambda _: ""), _same)
+QUOTED_PRINTABLE: Final = Escape("=", re.compile("(?:=[0-9A-F]{2})+"), _same, _same, _octets)
+SOFT_BREAK: Final = Escape("=", re.compile("=\r?\n"), lambda _: "", _same)
 MAIL: Final = re.compile("content-transfer-encoding: *quoted-printable", re.IGNORECASE)
 
 
-def views(text: str) -> list[View]:
-    """A text, and what it is once one kind of escapes after the other is resolved, the last one with none left."""
+def views(text: str) -> list[list[View]]:
+    """A text, and what it is once one kind of escapes after the other is resolved, the last one with none left.
+
+    There is a second list of such where the text may be a form, in which spaces are written as `+`.
+    """
     chain = [View(text)]
     _resolve(chain, ESCAPES)
     if MAIL.search(chain[-1].text):
         _resolve(chain, (SOFT_BREAK, QUOTED_PRINTABLE))
-    if "+" in text and FORM.search(text):  # a form, in which it stands for a space
-        above = chain[0]
-        form = [View(text.replace("+", " "), above, (0,), (0,), lambda new: new.replace(" ", "+"))]
-        _resolve(form, ESCAPES)
-        return [*chain[:-1], *form, chain[-1]]
-    return chain
+    if "+" not in text or not ((FORM.match(text) and " " not in text) or QUERY.search(text)):
+        return [chain]
+    form = [View(text.replace("+", " "), chain[0], (0,), (0,), lambda new: new.replace(" ", "+"))]
+    _resolve(form, ESCAPES)
+    return [chain, form]
 
 
 def _resolve(chain: list[View], escapes: tuple[Escape, ...]) -> None:
@@ -132,17 +138,19 @@ def _resolved(view: View, escape: Escape) -> View | None:
     texts: list[str] = []
     places, origins = [0], [0]
     place = origin = 0
-    for found in escape.pattern.finditer(view.text):
-        texts.append(view.text[origin : found.start()])
-        place, origin = place + found.start() - origin, found.start()
-        for piece, length in escape.pieces(found.group()):
+    text, means, pieces = view.text, escape.means, escape.pieces
+    for found in escape.pattern.finditer(text):
+        start, end = found.span()
+        texts.append(text[origin:start])
+        place, origin = place + start - origin, start
+        whole = found.group()
+        for piece, length in ((means(whole), end - start),) if pieces is None else pieces(whole):
             places.append(place)
             origins.append(origin)
             texts.append(piece)
-            place, origin = place + len(piece), origin + length
+            place += len(piece)
+            origin += length
         places.append(place)
         origins.append(origin)
-    if not texts:
-        return None
-    texts.append(view.text[origin:])
-    return View("".join(texts), view, tuple(places), tuple(origins), escape.encode)
+    new = "".join([*texts, text[origin:]])
+    return None if new == text else View(new, view, places, origins, escape.encode)
