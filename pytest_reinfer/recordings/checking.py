@@ -69,7 +69,7 @@ class Report:
     def found(self, secret: Found) -> None:
         """Take note of a secret."""
         self.kinds[secret.kind] += 1
-        if len(self.secrets) < KEPT:
+        if len(self.secrets) < KEPT and secret not in self.secrets:
             self.secrets.append(secret)
 
 

@@ -239,10 +239,11 @@ def _exchange(
 ) -> Recorded:
     method, url, sent_headers, body = sent
     try:
-        if not urlsplit(url).hostname:
-            raise _Wrong("its URL names no host")
+        host = urlsplit(url).hostname
     except ValueError as error:
         raise _Wrong(f"its URL is none: {error}") from None
+    if not host:
+        raise _Wrong("its URL names no host")
     path, query = contract.below(url)
     lower = {name.lower(): value for name, value in sent_headers.items() if not name.startswith(":")}
     sizes = len(body), len(answer[2]) if answer is not None else 0

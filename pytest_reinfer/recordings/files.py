@@ -367,7 +367,9 @@ class _Values:
         """The next value, whose place is told where it cannot be read."""
         self._size = self._count = 0
         self._place = place
-        return self._value(0)
+        value = self._value(0)
+        self._loader.constructed_objects.clear()  # each scalar of the file, else
+        return value
 
     def _value(self, depth: int) -> Any:
         import yaml  # noqa: PLC0415

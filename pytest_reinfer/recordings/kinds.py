@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -129,7 +129,7 @@ def _mails(text: str) -> Iterator[tuple[int, int]]:
 
 
 _ADDRESSED: Final = re.compile(r"<(?=[^\s<>@]{1,64}@[^\s<>@]+>)")
-_CALLED: Final = re.compile(r"(?:\"([^\"<>\n@]{2,80})\" ?|(?<![\w.-])([^\W\d_][\w.'’-]{0,40}(?: [\w.'’-]{1,40}){0,4}) )\Z")
+_CALLED: Final = re.compile(r"(?:\"([^\"<>\n@]{2,80})\"[ +]?|(?<![\w.-])([^\W\d_][\w.'’-]{0,40}(?: [\w.'’-]{1,40}){0,4}) )\Z")
 
 
 def _names(text: str) -> Iterator[tuple[int, int]]:
@@ -149,8 +149,8 @@ def _tables() -> Iterator[Kind]:
     yield Kind("private key", "text", _looks(block, "PRIVATE KEY"))
     bearer = rf"(?:earer|EARER)(?<=\b[Bb].{{5}})[ +]+({token}{{8,}})"
     yield Kind("bearer token", "text", _looks(bearer, "earer ", "earer+", "EARER ", real=_has_digit))
-    basic = rf"asic(?<=\b[Bb]asic) +({token}{{8,}})"
-    yield Kind("basic credentials", "text", _looks(basic, "asic ", real=_is_credentials))
+    basic = rf"asic(?<=\b[Bb]asic)[ +]+({token}{{8,}})"
+    yield Kind("basic credentials", "text", _looks(basic, "asic ", "asic+", real=_is_credentials))
     yield Kind("JWT", "text", _looks(r"eyJ(?<![\w-]eyJ)[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*){0,3}", "eyJ"))
     aws = "AKIA", "ASIA", "ABIA", "ACCA"
     amazon = r"A(?<![A-Za-z0-9]A)(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])"
@@ -169,7 +169,7 @@ def _tables() -> Iterator[Kind]:
     yield Kind("credentials in a URL", "text", _looks(user, "://"))
     yield Kind("name", "text", _names)
     yield Kind("e-mail address", "e-mail", _mails)
-    abroad = r"[1-9][0-9]{0,2}(?:[ .\-/ ]?\(?[0-9]{1,5}\)?){2,6}(?![\w])"
+    abroad = r"[1-9][0-9]{0,2}(?:[ .\-/+ ]?\(?[0-9]{1,5}\)?){2,6}(?![\w])"
     yield Kind("phone number", "phone", _looks(rf"\+(?<![\w+/=.-]\+){abroad}", "+", real=_is_number))
     yield Kind("phone number", "phone", _looks(rf"00(?<![\w+/=.:-]00){abroad}", "00", real=_is_spaced))
     area = r"\((?<!\w\()[0-9]{3}\) ?[0-9]{3}[-.][0-9]{4}(?![\w-])"
@@ -209,7 +209,7 @@ def _around(
 
 def _is_spaced(value: str) -> bool:
     """Whether a text is written as telephone numbers are, and not as other numbers."""
-    return _is_number(value) and any(sign in value for sign in " -/(")
+    return _is_number(value) and any(sign in value for sign in " -/(+")
 
 
 def _has_digit(value: str) -> bool:
@@ -246,7 +246,7 @@ _NAMED: Final = re.compile(r"[\w-]{0,80}(?P<end>[\"']?\s{0,8}[:=]\s{0,8})", re.A
 _BEFORE: Final = re.compile(r"[\w-]{0,80}", re.ASCII)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _snake(name: str) -> str:
     """A name as words in lower case: accessToken and Access-Token are access_token."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
@@ -264,7 +264,9 @@ def is_cookies(name: str) -> bool:
 
 
 _VALUE: Final = re.compile(
-    r"\"((?:[^\"\\]|\\.)*)\"|'([^'\n]*)'|\\\"((?:[^\"\\]|\\[^\"])*)\\\"|([^\s\"'&<>,;(){}\[\]]+)", re.DOTALL
+    r"\"((?:[^\"\\]|\\.)*)\"|'([^'\n]*)'|\\\"((?:[^\"\\]|\\[^\"])*)\\\"|"
+    r"((?:[^\s\"'&<>,;(){}\[\]\\%]|%(?!2[27]|[57][BbDd]|3[CcEe]|20|0[AaDd]))+)",  # nor the escapes of these
+    re.DOTALL,
 )
 _BARE: Final = 4  # the group of what stands in no quotes
 _SCHEME: Final = re.compile(r"(?:bearer|basic|token|digest|apikey)[ +]+", re.IGNORECASE)

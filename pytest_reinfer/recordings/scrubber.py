@@ -19,6 +19,8 @@ SHORTEST: Final = 8  # shorter ones are replaced where they are named; elsewhere
 DISTINCT: Final = 16  # from so many characters on, one is found within a word as well
 NAMED: Final = "secret by its name"
 KNOWN: Final = "known elsewhere"
+SHORT: Final = 200  # characters of a text that is remembered to have no secret
+MOST_PLAIN: Final = 4096
 ROUNDS: Final = 6  # until nothing is found any more
 NESTED: Final = 4  # so many times something may be packed into something packed
 SHORTEST_OF_ALL: Final = 4
@@ -54,6 +56,7 @@ class Scrubber:
         self._key = key
         self.told = told
         self.known: dict[str, str] = {}  # secret -> what it is like
+        self._plain: dict[str, int] = {}  # texts without secrets, and how many were known then: most come again
         self.overflowed = False  # whether there are more of them than can be looked for
 
     def value(self, value: Any, place: str = "", name: str = "", above: str = "") -> Any:
@@ -114,9 +117,13 @@ class Scrubber:
 
     def text(self, text: str, place: str, depth: int = 0) -> str:
         """A text without secrets."""
-        for _ in range(ROUNDS):
+        if self._plain.get(text) == len(self.known):
+            return text
+        for number in range(ROUNDS):
             found = list(self._hits(text, place, depth))
             if not found:
+                if number == 0 and len(text) <= SHORT and len(self._plain) < MOST_PLAIN:
+                    self._plain[text] = len(self.known)
                 break
             hits = _apart(found)
             for hit in hits:
@@ -222,7 +229,7 @@ class Scrubber:
 
     def know_host(self, host: str) -> None:
         """Look for the name of a host everywhere."""
-        if "." in host and not kinds.harmless(host):
+        if "." in host and not host.rpartition(".")[2].isdigit() and not kinds.harmless(host):
             self.known[host] = "host"
 
     def _replacement(self, like: str, value: str) -> str:
