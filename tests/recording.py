@@ -116,7 +116,7 @@ def _interactions(exchanges: Sequence[Taken]) -> dict[str, Any]:
 
 def vcr(exchanges: Sequence[Taken]) -> str:
     """As VCR.py and pytest-recording write it."""
-    return yaml.dump(_interactions(exchanges))
+    return str(yaml.dump(_interactions(exchanges)))
 
 
 def responses(exchanges: Sequence[Taken]) -> str:
@@ -134,7 +134,7 @@ def responses(exchanges: Sequence[Taken]) -> str:
         }
         for each in exchanges
     ]
-    return yaml.dump({"responses": found})
+    return str(yaml.dump({"responses": found}))
 
 
 def lines(exchanges: Sequence[Taken]) -> str:

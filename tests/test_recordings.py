@@ -7,9 +7,8 @@ import json
 import re
 import tracemalloc
 import xml.etree.ElementTree as ET
+import zlib
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,8 +22,10 @@ from pytest_reinfer.stamps import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Run = Callable[..., tuple[int, str, str]]
+    Write = Callable[..., Path]
 
 each_form = pytest.mark.parametrize("form", FORMS)
 
@@ -66,9 +67,6 @@ def write(tmp_path: Path) -> Callable[[str | bytes], Path]:
     return write
 
 
-Write = "Callable[..., Path]"
-
-
 def quiet() -> Scrubber:
     return Scrubber(b"", lambda _: None)
 
@@ -103,12 +101,10 @@ def test_a_recording_of_the_fake_keeps_the_contract(form: str, walked: list[Take
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw deflate"])
 def test_compressed_bodies_are_read(encoding: str, full: FakeTenant, write: Write) -> None:
-    import zlib  # noqa: PLC0415
-
     one = taken(full, "GET", DATASET)
-    pack = {"gzip": gzip.compress, "deflate": zlib.compress, "raw deflate": partial(zlib.compress, wbits=-15)}[encoding]
+    bits = {"gzip": 31, "deflate": 15, "raw deflate": -15}[encoding]
     document = yaml.safe_load(vcr([one]))
-    document["interactions"][0]["response"]["body"]["string"] = pack(one.answer)
+    document["interactions"][0]["response"]["body"]["string"] = zlib.compress(one.answer, wbits=bits)
     (found,) = exchanges.recorded(write(yaml.dump(document)))
     assert found.response is not None
     assert found.response.body == one.answer
@@ -166,7 +162,11 @@ def test_a_mark_of_utf_8_at_the_start_of_a_file_is_read_over(walked: list[Taken]
 
 def test_a_tenant_on_any_host_counts_and_other_hosts_do_not(full: FakeTenant, write: Write) -> None:
     one = taken(full, "GET", DATASETS)
-    urls = ["https://proxy.example.org/team" + DATASETS, "https://other.example.org/api/v1/things", "https://a.example/"]
+    urls = [
+        "https://proxy.example.org/team" + DATASETS,
+        "https://other.example.org/api/v1/things",
+        "https://a.example/",
+    ]
     found = report(write(har([one._replace(url=url) for url in urls])))
     assert found.routes == {"list_datasets": 1}
     assert found.others == {"other.example.org": 1, "a.example": 1}
@@ -357,15 +357,13 @@ def test_a_report_may_be_json(full: FakeTenant, run: Run, write: Write, tmp_path
     assert json.loads((tmp_path / "report").read_text())["files"][0]["days"] == file["days"]
 
 
-def test_a_report_may_be_junit_that_says_which_file_and_route_failed(
-    full: FakeTenant, run: Run, write: Write
-) -> None:
+def test_a_report_may_be_junit_that_says_which_file_and_route_failed(full: FakeTenant, run: Run, write: Write) -> None:
     good = taken(full, "GET", DATASETS)
     broken = wrong(taken(full, "GET", DATASET), id="\x00\x1f<&>]]>")
-    one, none = write(har([good, *[broken] * 300]), "one <&\">"), write("nonsense", "none")
+    one, none = write(har([good, *[broken] * 300]), 'one <&">'), write("nonsense", "none")
     code, out, err = run(one, none, "--format", "junit")
     assert code == 2
-    suites = ET.fromstring(out)
+    suites = ET.fromstring(out)  # noqa: S314 -- our own
     assert [suite.get("name") for suite in suites] == [str(one), str(none)]
     verdicts = {case.get("name"): [each.tag for each in case] for case in suites.iter("testcase")}
     assert verdicts["list_datasets keeps the contract"] == []
@@ -403,4 +401,5 @@ def test_memory_does_not_grow_with_a_recording(form: str, full: FakeTenant, writ
     one = taken(full, "GET", DATASET)._replace(headers={})
     small, large = (write(FORMS[form]([one] * count), str(count)) for count in (20, 120))
     peak(small)  # what is loaded once
-    assert peak(large) - peak(small) < (large.stat().st_size - small.stat().st_size) // 5
+    assert large.stat().st_size - small.stat().st_size > 100_000
+    assert peak(large) - peak(small) < 60_000

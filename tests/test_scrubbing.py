@@ -10,22 +10,22 @@ import re
 import tracemalloc
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from recording import DATASET, EXPORT, FORMS, Taken, har, lines, taken, vcr, walk
 
-from pytest_reinfer import FakeTenant, command, contract
+from pytest_reinfer import FakeTenant, command
 from pytest_reinfer.recordings import checking, exchanges, files, scrubbing
 from pytest_reinfer.recordings.scrubber import Found, Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq1\nq8Zk3v==\n-----END RSA PRIVATE KEY-----"
 SECRETS = {  # what is planted, by kind; of some the surroundings tell what they are
@@ -173,7 +173,12 @@ def leaks(text: str, secret: str, back: Callable[[str], str]) -> bool:
     """Whether a text holds a secret, or does once what it was written in is undone."""
     if secret in text:
         return True
-    for candidate in {text, text.removeprefix("q="), *re.findall(r"[^\s\"'<>]+", text), *re.findall(r"note=([^&]*)", text)}:
+    for candidate in {
+        text,
+        text.removeprefix("q="),
+        *re.findall(r"[^\s\"'<>]+", text),
+        *re.findall(r"note=([^&]*)", text),
+    }:
         for undone in (candidate, unquote(candidate)):
             try:
                 if secret in back(undone):
@@ -198,7 +203,9 @@ def test_a_planted_secret_never_reaches_a_scrubbed_file(
     write, back = WRITTEN[written]
     if written == "JSON of escapes" or "JSON" not in written:
         around = around if written in ("plain", "entities", "percent") else "{}"
-    inner = surroundings.format(json.dumps(secret)[1:-1] if surroundings.startswith("{") and "{{" in surroundings else secret)
+    inner = surroundings.format(
+        json.dumps(secret)[1:-1] if surroundings.startswith("{") and "{{" in surroundings else secret
+    )
     text = around.replace("{}", write(inner))
     path = tmp_path / "recording"
     path.write_text(FORMS[form]([POSITIONS[position](one, text)]))
@@ -245,7 +252,7 @@ QUIET = [
     "version 1.2.3, section 4.5.6.",
     "The bearer of this letter; the token of my gratitude: none. Password: please reset it.",
     "Parent Label > Child Label",
-    "<div class=\"x\">a &amp; b</div>",
+    '<div class="x">a &amp; b</div>',
     "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
     "127.0.0.1:8080, ::1, 0.0.0.0",
     "https://docs.example.org/a/b?c=d&e=f",

@@ -23,8 +23,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "check",
         help="check recordings (HAR, VCR.py, responses, JSON Lines) against the contract, and for secrets",
         description="Checks every exchange of recordings against the contract, reports secrets and addresses in them, "
-        "and tells their age. The exit code is 1 where something is wrong, and 2 where a file is no recording, or has no "
-        "exchange of the API.",
+        "and tells their age. The exit code is 1 where something is wrong, and 2 where a file is no recording, or has "
+        "no exchange of the API.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording, in whatever form")
     parser.add_argument(
@@ -32,10 +32,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="write the files again without secrets and addresses, each replaced by the same everywhere",
     )
-    parser.add_argument("--into", type=Path, metavar="FOLDER", help="where --scrub writes them (default: in their places)")
+    parser.add_argument(
+        "--into", type=Path, metavar="FOLDER", help="where --scrub writes them (default: in their places)"
+    )
     parser.add_argument("--max-age", type=_days, metavar="DAYS", help="fail where an exchange is older")
     parser.add_argument(
-        "--min-evidence", default="assumed", metavar="KIND", help="tell breaches of rules known less well, and let them pass"
+        "--min-evidence",
+        default="assumed",
+        metavar="KIND",
+        help="tell breaches of rules known less well, and let them pass",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="of the report (default: text)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where the report goes (default: the terminal)")
@@ -82,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format != "text" or options.output is not None:
         for each in found:
             if each.error is not None:
-                print(f"pytest-reinfer check: {each.error}", file=sys.stderr)
+                sys.stderr.write(f"pytest-reinfer check: {each.error}\n")
     return 2 if any(each.error for each in found) else int(any(each.failed for each in found))
 
 

@@ -192,7 +192,11 @@ def as_json(report: Report) -> dict[str, Any]:
         "days": report.days,
         "too_old": report.too_old,
         "unread": report.unread,
-        "breaches": {"failing": report.broken, "tolerated": report.weak, "first": [_breach(each) for each in report.breaches]},
+        "breaches": {
+            "failing": report.broken,
+            "tolerated": report.weak,
+            "first": [_breach(each) for each in report.breaches],
+        },
         "secrets": {"kinds": dict(report.kinds), "first": [each._asdict() for each in report.secrets]},
         "scrubbed": None if report.scrubbed is None else str(report.scrubbed),
         "refused": report.refused,

@@ -160,9 +160,7 @@ def _vcr(place: str, interaction: Any) -> Recorded:
         _headers(_get(interaction, part, "headers", kind=dict, default={})) for part in ("request", "response")
     )
     at = _get(interaction, "recorded_at", default=None)
-    return _exchange(
-        place, (method, url, sent_headers, _of_vcr(body)), (status, headers, _of_vcr(content)), at, set()
-    )
+    return _exchange(place, (method, url, sent_headers, _of_vcr(body)), (status, headers, _of_vcr(content)), at, set())
 
 
 def _of_vcr(body: Any) -> bytes:
@@ -180,9 +178,9 @@ def _responses(place: str, item: Any) -> Recorded:
     content_type = contract.header("content_type").name
     if content_type.lower() not in map(str.lower, headers):
         headers[content_type] = _get(item, "response", "content_type", kind=str, default="")
-    sent = (_get(item, "response", "method", kind=str), _get(item, "response", "url", kind=str), {}, b"")
+    method, url = (_get(item, "response", name, kind=str) for name in ("method", "url"))
     status = _get(item, "response", "status", kind=int)
-    return _exchange(place, sent, (status, headers, _of_vcr(body)), None, {"request $.body"})
+    return _exchange(place, (method, url, {}, b""), (status, headers, _of_vcr(body)), None, {"request $.body"})
 
 
 def _line(place: str, value: Any) -> Recorded:

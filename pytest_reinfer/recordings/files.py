@@ -97,9 +97,7 @@ def _skip_mark(file: IO[bytes]) -> None:
         file.seek(0)
 
 
-def _told(
-    path: Path, file: IO[bytes], keys: Callable[[IO[bytes]], Iterator[str]]
-) -> tuple[str | None, list[str]]:
+def _told(path: Path, file: IO[bytes], keys: Callable[[IO[bytes]], Iterator[str]]) -> tuple[str | None, list[str]]:
     """The first key of a file that tells its form, and those before it, at most ten."""
     others: list[str] = []
     try:
@@ -166,14 +164,12 @@ def _json_pieces(file: IO[bytes], at: str) -> Iterator[Piece]:
             seen = True
             if event != "start_map":
                 raise BadRecording(f"{place} is no object.")
-            builder, size, count, depth = ObjectBuilder(), 0, 0, 0
+            builder, size, depth = ObjectBuilder(), 0, 1
             builder.event(event, value)
-            depth = 1
-            for _, inner, scalar in events:
+            for count, (_, inner, scalar) in enumerate(events):
                 builder.event(inner, scalar)
                 depth += (inner in ("start_map", "start_array")) - (inner in ("end_map", "end_array"))
                 size += len(scalar) if isinstance(scalar, str) else 8
-                count += 1
                 _bound(place, size, count, depth)
                 if depth == 0:
                     break
@@ -445,4 +441,3 @@ def _written_yaml(pieces: Iterable[Piece]) -> Iterator[bytes]:
         yield yaml.dump(value, Dumper=dumper, default_flow_style=False, sort_keys=False, encoding="utf-8")
     if empty:
         yield b" []\n"
-

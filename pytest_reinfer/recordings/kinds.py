@@ -28,8 +28,8 @@ class Kind(NamedTuple):
 
 OWN: Final = re.compile(r"[Ss]crubbed-[0-9a-f]{16}|scrubbed-[0-9a-f]{16}(?:@scrubbed)?\.invalid|999[0-9]{12}")
 PLACEHOLDER: Final = re.compile(
-    r"[*•.xX_\s-]*|<[^<>]*>|\$\{?\w+\}?|\{\{?[\w ]+\}?\}|%[\w]+%|\(?\[?(?:redacted|filtered|hidden|removed|masked|omitted|"
-    r"dummy|placeholder|null|none|true|false|undefined)\]?\)?",
+    r"[*•.xX_\s-]*|<[^<>]*>|\$\{?\w+\}?|\{\{?[\w ]+\}?\}|%[\w]+%|\(?\[?(?:redacted|filtered|hidden|removed|masked|"
+    r"omitted|dummy|placeholder|null|none|true|false|undefined)\]?\)?",
     re.IGNORECASE,
 )
 NOWHERE: Final = tuple(
@@ -40,19 +40,15 @@ NOWHERE: Final = tuple(
 def replacement(like: str, digest: str) -> str:
     """What stands for a secret of which a digest of 16 hex digits is given; it is known again by `harmless`."""
     number = int(digest, 16)
-    if like == "e-mail":
-        return f"scrubbed-{digest}@scrubbed.invalid"
-    if like == "host":
-        return f"scrubbed-{digest}.invalid"
-    if like == "phone":
-        return f"+999{number % 10**12:012}"
-    if like == "number":
-        return f"999{number % 10**12:012}"
-    if like == "ip":
-        return str(ip_address(0xF0000000 + number % 0x0FFFFFFF))
-    if like == "ip6":
-        return str(ip_address((0x20010DB8 << 96) + number))
-    return f"scrubbed-{digest}"
+    made = {
+        "e-mail": f"scrubbed-{digest}@scrubbed.invalid",
+        "host": f"scrubbed-{digest}.invalid",
+        "phone": f"+999{number % 10**12:012}",
+        "number": f"999{number % 10**12:012}",
+        "ip": str(ip_address(0xF0000000 + number % 0x0FFFFFFF)),
+        "ip6": str(ip_address((0x20010DB8 << 96) + number)),
+    }
+    return made.get(like, f"scrubbed-{digest}")
 
 
 def harmless(value: str) -> bool:
@@ -129,7 +125,9 @@ def _mails(text: str) -> Iterator[tuple[int, int]]:
 
 
 _ADDRESSED: Final = re.compile(r"<(?=[^\s<>@]{1,64}@[^\s<>@]+>)")
-_CALLED: Final = re.compile(r"(?:\"([^\"<>\n@]{2,80})\"[ +]?|(?<![\w.-])([^\W\d_][\w.'’-]{0,40}(?: [\w.'’-]{1,40}){0,4}) )\Z")
+_CALLED: Final = re.compile(
+    r"(?:\"([^\"<>\n@]{2,80})\"[ +]?|(?<![\w.-])([^\W\d_][\w.'’-]{0,40}(?: [\w.'’-]{1,40}){0,4}) )\Z"
+)
 
 
 def _names(text: str) -> Iterator[tuple[int, int]]:
@@ -143,13 +141,13 @@ def _names(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _tables() -> Iterator[Kind]:
-    token = r"[A-Za-z0-9._~+/=-]"
+    sign = r"[A-Za-z0-9._~+/=-]"
     end = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     block = rf"-----BEGIN [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----.*?(?:{end}|\Z)"
     yield Kind("private key", "text", _looks(block, "PRIVATE KEY"))
-    bearer = rf"(?:earer|EARER)(?<=\b[Bb].{{5}})[ +]+({token}{{8,}})"
+    bearer = rf"(?:earer|EARER)(?<=\b[Bb].{{5}})[ +]+({sign}{{8,}})"
     yield Kind("bearer token", "text", _looks(bearer, "earer ", "earer+", "EARER ", real=_has_digit))
-    basic = rf"asic(?<=\b[Bb]asic)[ +]+({token}{{8,}})"
+    basic = rf"asic(?<=\b[Bb]asic)[ +]+({sign}{{8,}})"
     yield Kind("basic credentials", "text", _looks(basic, "asic ", "asic+", real=_is_credentials))
     yield Kind("JWT", "text", _looks(r"eyJ(?<![\w-]eyJ)[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*){0,3}", "eyJ"))
     aws = "AKIA", "ASIA", "ABIA", "ACCA"
@@ -163,7 +161,9 @@ def _tables() -> Iterator[Kind]:
     names = "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"
     github = r"g(?<![A-Za-z0-9]g)(?:h[pousr]_[A-Za-z0-9]{20,}|ithub_pat_\w{20,}|lpat-[\w-]{20,})"
     yield Kind("GitHub token", "text", _looks(github, *names))
-    others = r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|sk-(?:[a-z]+-)*[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,})"
+    others = (
+        r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|sk-(?:[a-z]+-)*[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,})"
+    )
     yield Kind("API key", "text", _looks(others, "k_live_", "k_test_", "sk-", "SG.", real=_has_digit))
     user = r"://([^\s/:@\"'<>]{1,256}:[^\s/@\"'<>]{1,256})@"
     yield Kind("credentials in a URL", "text", _looks(user, "://"))
@@ -174,9 +174,9 @@ def _tables() -> Iterator[Kind]:
     yield Kind("phone number", "phone", _looks(rf"00(?<![\w+/=.:-]00){abroad}", "00", real=_is_spaced))
     area = r"\((?<!\w\()[0-9]{3}\) ?[0-9]{3}[-.][0-9]{4}(?![\w-])"
     yield Kind("phone number", "phone", _looks(area, "("))
-    for sign in ("-", r"\."):
-        near = re.compile(rf"{sign}[0-9]{{3}}{sign}[0-9]{{4}}(?![\w-])")
-        local = rf"(?<![\w+/=.-])[0-9]{{3}}{sign}[0-9]{{3}}{sign}[0-9]{{4}}(?![\w-])"
+    for dash in ("-", r"\."):
+        near = re.compile(rf"{dash}[0-9]{{3}}{dash}[0-9]{{4}}(?![\w-])")
+        local = rf"(?<![\w+/=.-])[0-9]{{3}}{dash}[0-9]{{3}}{dash}[0-9]{{4}}(?![\w-])"
         yield Kind("phone number", "phone", _around(near, local))
     # A version of a program, as in Chrome/1.2.3.4, is none.
     part = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
@@ -240,9 +240,21 @@ _NO_SECRET: Final = re.compile(
     r"max_tokens?|has_\w+|is_\w+)"
 )
 _COOKIES: Final = ("cookie", "cookies", "set_cookie")
-_WORDS: Final = ("password", "passwd", "pwd", "passphrase", "secret", "token", "key", "credential", "session", "authorization",
-                 "csrf", "xsrf")
-_NAMED: Final = re.compile(r"[\w-]{0,80}(?P<end>[\"']?\s{0,8}[:=]\s{0,8})", re.ASCII)
+_WORDS: Final = (
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "secret",
+    "token",
+    "key",
+    "credential",
+    "session",
+    "authorization",
+    "csrf",
+    "xsrf",
+)
+_NAMED: Final = re.compile(r"[\w-]{0,80}(?P<end>[\"']?[\s+]{0,8}[:=][\s+]{0,8})", re.ASCII)
 _BEFORE: Final = re.compile(r"[\w-]{0,80}", re.ASCII)
 
 

@@ -79,7 +79,7 @@ def as_text_of_json(reports: Iterable[Report]) -> str:
 
 
 def junit(reports: Iterable[Report]) -> str:
-    """For CI servers: a suite for each file; in it a test for each route that was recorded, for secrets, and for age."""
+    """For CI servers: a suite for each file; in it a test for each recorded route, for secrets, and for age."""
     suites = [_suite(report) for report in reports]
     cases = [case for suite in suites for case in suite[1]]
     body = "".join(
@@ -120,7 +120,7 @@ def _suite(report: Report) -> tuple[str, list[Case]]:
 
 
 def _case(path: str, name: str, verdict: str, title: str, body: str) -> Case:
-    head = f"<testcase classname={_attribute(path)} name={_attribute(name)} time=\"0\""
+    head = f'<testcase classname={_attribute(path)} name={_attribute(name)} time="0"'
     if not title:
         return f"{head}/>", ""
     return f"{head}><{verdict} message={_attribute(title)}>{_content(body)}</{verdict}></testcase>", verdict

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from base64 import b64encode, urlsafe_b64encode
 from binascii import Error, a2b_base64
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer.recordings import kinds
 from pytest_reinfer.recordings.bodies import is_text, unpacked
 from pytest_reinfer.recordings.views import View, views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 MOST_KNOWN: Final = 1000  # secrets that are known by their names alone and looked for everywhere
 SHORTEST: Final = 8  # shorter ones are replaced where they are named; elsewhere they may be any word
@@ -24,6 +26,7 @@ MOST_PLAIN: Final = 4096
 ROUNDS: Final = 6  # until nothing is found any more
 NESTED: Final = 4  # so many times something may be packed into something packed
 SHORTEST_OF_ALL: Final = 4
+SECRET_NUMBER: Final = 10_000
 RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
 _ID: Final = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")  # the ids of the API, which mean nothing else
 LATE: Final = frozenset("/_-")  # what parts runs of base 64 from what stands before them
@@ -68,16 +71,16 @@ class Scrubber:
             return self._object(value, place, name)
         if isinstance(value, list):
             return [self.value(each, f"{place}[{number}]", name, above) for number, each in enumerate(value)]
-        if isinstance(value, str):
-            return self._named(value, place, name, above)
-        if isinstance(value, bytes):
-            return self.data(value, place)
-        if isinstance(value, int) and not isinstance(value, bool) and kinds.is_secret(name) and value > 9999:  # noqa: PLR2004
-            if kinds.harmless(str(value)):
-                return value
-            self._tell(NAMED, place)
-            return int(self._replacement("number", str(value)))
-        return value
+        if isinstance(value, (str, bytes)):
+            return self.data(value, place) if isinstance(value, bytes) else self._named(value, place, name, above)
+        return self._number(value, place) if type(value) is int and kinds.is_secret(name) else value
+
+    def _number(self, value: int, place: str) -> int:
+        """A number that its name tells to be secret, or what stands for it; short ones are counts."""
+        if value < SECRET_NUMBER or kinds.harmless(str(value)):
+            return value
+        self._tell(NAMED, place)
+        return int(self._replacement("number", str(value)))
 
     def _object(self, value: dict[Any, Any], place: str, name: str) -> dict[Any, Any]:
         if value.get("encoding") == "base64" and isinstance(value.get("text"), str):  # as HAR keeps what is no text
@@ -276,7 +279,7 @@ def _decoded(run: str) -> bytes | None:
     plain = run.translate(_STANDARD)
     rest = len(plain) % 4
     head = None if rest == 1 else a2b_base64(plain[:8])
-    if head is None or not (packed := head[:2] in _MARKS or head[:1] == b"x") and head.translate(None, _TEXT):
+    if head is None or (not (packed := head[:2] in _MARKS or head[:1] == b"x") and head.translate(None, _TEXT)):
         return None  # as most are: no text begins with what controls
     data = a2b_base64(plain + "==="[rest - 1 :] if rest else plain)
     return data if packed or is_text(data) else None

@@ -28,8 +28,8 @@ def scrub(path: Path, scrubber: Scrubber, target: Path) -> None:
     """
     if scrubber.overflowed:
         raise Refused(
-            f"there are more than {MOST_KNOWN} different passwords, tokens and cookies in these files, too many to look "
-            "for each of them everywhere: take them in several runs"
+            f"there are more than {MOST_KNOWN} different passwords, tokens and cookies in these files, too many to "
+            "look for each of them everywhere: take them in several runs"
         )
     scrubber.told = lambda _: None
     form = files.form(path)

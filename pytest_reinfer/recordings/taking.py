@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 from pytest_reinfer import contract
@@ -80,8 +80,11 @@ def _look(exchange: Recorded, shown: _Shown) -> None:
     found = contract.match(exchange.request.method, exchange.request.path)
     route, answer = found.route, exchange.response
     if route is None or not route.built:
-        shown.left[f"an exchange of a route that the fake does not build: {exchange.request.method} "
-                   f"{exchange.request.path}"[:200]] += 1
+        shown.left[
+            f"an exchange of a route that the fake does not build: {exchange.request.method} {exchange.request.path}"[
+                :200
+            ]
+        ] += 1
         return
     if answer is None or answer.status != OK:
         shown.left[f"{route.name}: answers that are no success"] += 1
@@ -179,7 +182,12 @@ def _put(shown: _Shown, tenant: Tenant) -> None:
         dataset = tenant.find_dataset(full_name)
         if dataset is not None:
             tenant.model_tags[dataset.id] = tags
-    tenant.now = max(tenant.now, shown.newest, *(row.created_at for all_ in tenant.comments.values() for row in all_.rows.values()), 0)
+    tenant.now = max(
+        tenant.now,
+        shown.newest,
+        *(row.created_at for all_ in tenant.comments.values() for row in all_.rows.values()),
+        0,
+    )
 
 
 def _keep(tenant: Tenant, thing: Bucket | Source | Dataset, shown: _Shown) -> None:
@@ -199,9 +207,7 @@ def _keep(tenant: Tenant, thing: Bucket | Source | Dataset, shown: _Shown) -> No
 
 def _sources(shown: _Shown, tenant: Tenant, now: str) -> None:
     """Make the sources that datasets and comments name, and that are not shown."""
-    homes = {
-        source_id: fields["owner"] for fields in shown.dataset.values() for source_id in fields["source_ids"]
-    } | {
+    homes = {source_id: fields["owner"] for fields in shown.dataset.values() for source_id in fields["source_ids"]} | {
         uid.partition(".")[0]: full_name.partition("/")[0] for full_name, uid in shown.said
     }
     named = [*homes, *(uid.partition(".")[0] for uid in shown.comment)]
@@ -232,7 +238,9 @@ def _datasets(shown: _Shown, tenant: Tenant, now: str) -> None:
         stamps = {"created": now, "last_modified": now}
         fields = {"id": tenant.new_id(), "owner": owner, "name": name, **made, **stamps, **labels_of_groups([group])}
         _keep(tenant, Dataset(fields), shown)
-        shown.left[f"the dataset {full_name}, which is not shown, has the labels and sources that its comments have"] += 1
+        shown.left[
+            f"the dataset {full_name}, which is not shown, has the labels and sources that its comments have"
+        ] += 1
 
 
 def _labels(entry: JSON) -> Iterator[JSON]:

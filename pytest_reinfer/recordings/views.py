@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 DEEPEST: Final = 8  # so many escapes within escapes are resolved
+PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 FORM: Final = re.compile(r"[\w.%~*-]{1,200}=")
 QUERY: Final = re.compile(r"\?[^\s=\"?]{1,100}=[^\s\"]{0,500}\+")
 
@@ -22,7 +23,7 @@ def _same(text: str) -> str:
 
 
 class View(NamedTuple):
-    """A text with escapes resolved. `places` and `origins` are where its pieces start, here and in the text it is of."""
+    """A text without escapes. `places` and `origins` are where its pieces start, here and in the text it is of."""
 
     text: str
     above: View | None = None
@@ -113,7 +114,7 @@ def views(text: str) -> list[list[View]]:
     _resolve(chain, ESCAPES)
     if MAIL.search(chain[-1].text):
         _resolve(chain, (SOFT_BREAK, QUOTED_PRINTABLE))
-    if "+" not in text or not ((FORM.match(text) and " " not in text) or QUERY.search(text)):
+    if "+" not in text or not (PERCENT.search(text) or (FORM.match(text) and " " not in text) or QUERY.search(text)):
         return [chain]
     form = [View(text.replace("+", " "), chain[0], (0,), (0,), lambda new: new.replace(" ", "+"))]
     _resolve(form, ESCAPES)
