@@ -170,7 +170,7 @@ def _tables() -> Iterator[Kind]:
     yield Kind("name", "text", _names)
     yield Kind("e-mail address", "e-mail", _mails)
     abroad = r"[1-9][0-9]{0,2}(?:[ .\-/+ ]?\(?[0-9]{1,5}\)?){2,6}(?![\w])"
-    yield Kind("phone number", "phone", _looks(rf"\+(?<![\w+/=.-]\+){abroad}", "+", real=_is_number))
+    yield Kind("phone number", "phone", _looks(rf"\+(?<![\w/=.-]\+){abroad}", "+", real=_is_number))
     yield Kind("phone number", "phone", _looks(rf"00(?<![\w+/=.:-]00){abroad}", "00", real=_is_spaced))
     area = r"\((?<!\w\()[0-9]{3}\) ?[0-9]{3}[-.][0-9]{4}(?![\w-])"
     yield Kind("phone number", "phone", _looks(area, "("))
