@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from conftest import ask
@@ -105,7 +106,7 @@ def test_labels_are_taken_from_labellings_too(full: FakeTenant, tmp_path: Path) 
     full.annotate("acme/support", first, ["A > B"], dismissed=["C"])
     full.predict("acme/support", second, {"A > B": 0.5})
     exchanges = [
-        taken(full, "GET", f"{LABELLINGS}?id={first}&id={second}"),
+        taken(full, "GET", f"{LABELLINGS}?{urlencode({'id': [first, second]}, doseq=True)}"),
         *(taken(full, "GET", path) for path in (DATASET, SOURCES)),
     ]
     twin = of(tmp_path / "recording", exchanges)
