@@ -142,9 +142,9 @@ def _names(text: str) -> Iterator[tuple[int, int]]:
 
 def _tables() -> Iterator[Kind]:
     sign = r"[A-Za-z0-9._~+/=-]"
-    end = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-    block = rf"-----BEGIN [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----.*?(?:{end}|\Z)"
-    yield Kind("private key", "text", _looks(block, "PRIVATE KEY"))
+    end = r"-----END[ +][A-Z0-9 +]{0,40}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----"  # a form has + for a space
+    block = rf"-----BEGIN[ +][A-Z0-9 +]{{0,40}}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----.*?(?:{end}|\Z)"
+    yield Kind("private key", "text", _looks(block, "PRIVATE KEY", "PRIVATE+KEY"))
     bearer = rf"(?:earer|EARER)(?<=\b[Bb].{{5}})[ +]+({sign}{{8,}})"
     yield Kind("bearer token", "text", _looks(bearer, "earer ", "earer+", "EARER ", real=_has_digit))
     basic = rf"asic(?<=\b[Bb]asic)[ +]+({sign}{{8,}})"
