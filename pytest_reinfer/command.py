@@ -7,12 +7,12 @@ import signal
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest_reinfer
-from pytest_reinfer.commands import check, serve, tell
+from pytest_reinfer.commands import check, evidence, openapi, schemas, serve, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: Final = (serve, check)
+COMMANDS: Final = (check, evidence, openapi, schemas, serve)
 FAILED, MISUSED = 1, 2  # exit codes
 
 

@@ -42,13 +42,15 @@ from pytest_reinfer.wire import UNREACHED, Exchange, Place, Trouble
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_reinfer.budget import Budget
     from pytest_reinfer.clock import Clock
+    from pytest_reinfer.evidence import Rule
     from pytest_reinfer.faults import Plan
     from pytest_reinfer.injection import Injection
     from pytest_reinfer.log import LoggedRequest
+    from pytest_reinfer.reliance import Reliance
     from pytest_reinfer.transports import asgi, wsgi
     from pytest_reinfer.transports.switchboard import Door
     from pytest_reinfer.wire import JSON, Request, Response
@@ -82,6 +84,8 @@ class FakeTenant:
     seed: what ids, tokens and generated content follow from; the same seed and URL give the same tenant, everywhere.
     unknown_routes, unbuilt_routes: "allow" lets such requests pass without an error at the end.
     log_bodies: request bodies up to so many bytes are kept in `requests`.
+    min_evidence: a kind of evidence, such as "documented": answers come without the keys that are known on less, and
+    the end raises LesserEvidence if requests relied on rules that are. Default: tests may rely on everything.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class FakeTenant:
         unknown_routes: Policy = "fail",
         unbuilt_routes: Policy = "fail",
         log_bodies: int = 65_536,
+        min_evidence: str | None = None,
     ) -> None:
         self.url = (url or _default_url()).rstrip("/")
         self._place = _place(self.url)  # tells other ways to write it
@@ -102,6 +107,7 @@ class FakeTenant:
         self._lock = threading.RLock()
         self._state = _fresh(seed, self.url).fork()
         self._unexpected = Unexpected(unknown_routes, unbuilt_routes)
+        self._reliance = None if min_evidence is None else _reliance(min_evidence)
         self._doors: list[Door] = []
         self._led = ExitStack()
         self._injections: tuple[Injection, ...] = ()
@@ -264,12 +270,14 @@ class FakeTenant:
                 self._look_for_waits(request, exchange)
         return exchange.response
 
-    def exchanged(self, request: Request, exchange: Exchange, fault: str | None) -> Exchange:  # noqa: ARG002 -- see below
+    def exchanged(self, request: Request, exchange: Exchange, fault: str | None) -> Exchange:
         """What a request was answered, by a fault where one is named; what it returns is what the client gets.
 
         Every answer passes here: options of pytest that watch or vary the answers replace it while they last.
         """
-        return exchange
+        if self._reliance is None:
+            return exchange
+        return self._reliance.met(self.asked + 1, request, exchange, fault)
 
     def _let_wait(self, request: Request) -> None:
         """Let the time pass that a client has really waited, as it was told to: on a port its sleep cannot be led."""
@@ -685,6 +693,12 @@ class FakeTenant:
         return len(self.requests) + self.requests.forgotten
 
     @property
+    def left_out(self) -> Sequence[Rule]:
+        """The fields that answers came without, for being known on less than `min_evidence`."""
+        with self._lock:
+            return () if self._reliance is None else self._reliance.left_out
+
+    @property
     def permissions_used(self) -> tuple[str, ...]:
         """The permissions that requests needed and had, in the order of their first use."""
         return tuple(self.requests.permissions)
@@ -878,10 +892,11 @@ class FakeTenant:
             raise AssertionError(problem)
 
     def check(self) -> None:
-        """Raise what the test did not mean: UnexpectedRequests, or FaultsNeverFired; each is told once.
+        """Raise what the test did not mean: UnexpectedRequests, FaultsNeverFired or LesserEvidence; each is told once.
 
         That is: requests for unknown or unbuilt routes, hosts of tenants reached for over the network, clients that
-        would wait for ever; and faults in force that are not optional and never fired, which end with it.
+        would wait for ever; faults in force that are not optional and never fired, which end with it; and rules of
+        lesser evidence than `min_evidence`.
         """
         __tracebackhide__ = True
         with self._lock:
@@ -890,8 +905,10 @@ class FakeTenant:
             if silent is not None:
                 for injected in self._injections:
                     self._remove(injected)
-        if error is not None or silent is not None:
-            raise error or silent  # type: ignore[misc] # one of them is there
+            lesser = None if self._reliance is None else self._reliance.take()
+        told = error or silent or lesser
+        if told is not None:
+            raise told
 
     # ------------------------------------------------------------------------------------------- underneath
 
@@ -972,6 +989,13 @@ class FakeTenant:
                 f"{source.full_name} has comments with the ids {twice} already: change them by update_comment."
             )
         return self._state.put_comments(source.id, uploads)
+
+
+def _reliance(kind: str) -> Reliance:
+    __tracebackhide__ = True
+    from pytest_reinfer.reliance import Reliance  # noqa: PLC0415 -- hardly a test asks for it
+
+    return Reliance(kind)
 
 
 @lru_cache(maxsize=16)

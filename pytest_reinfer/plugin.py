@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from pytest_reinfer import FakeTenant
+    from pytest_reinfer.options.exchanges import Exchanges
     from pytest_reinfer.server import Server
     from pytest_reinfer.tenant import Tenant
     from pytest_reinfer.transports.switchboard import Switchboard
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 
 MARKER = (
     "reinfer(*, url=None, seed=None, sleep='real', unknown_routes='fail', unbuilt_routes='fail', log_bodies=65536, "
-    "tls=False): how the fixtures `reinfer` and `reinfer_server` make their tenant. url: where it answers, without a "
-    "server; tls: whether `reinfer_server` speaks https; seed: what ids and generated content follow "
-    "from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
+    "tls=False, min_evidence=None, strict=False): how the fixtures `reinfer` and `reinfer_server` make their tenant. "
+    "url: where it answers, without a server; tls: whether `reinfer_server` speaks https; seed: what ids and "
+    "generated content follow from; sleep: 'clock' leads what the code sleeps to the tenant's clock; unknown_routes, "
     "unbuilt_routes: 'allow' lets a test ask for routes that the API does not have or that the fake does not build; "
-    "log_bodies: bytes of a request's body that are kept in `reinfer.requests`."
+    "log_bodies: bytes of a request's body that are kept in `reinfer.requests`; min_evidence: the least kind of "
+    "evidence, such as 'documented', of rules of the API that the test may rely on; strict: what the test sends and "
+    "gets is held against the contract to the letter, as by --reinfer-strict."
 )
 FAIL = (
     "reinfer_fail(what, *, times=1, nth=None, route=None, ...): requests to the tenant of the fixture `reinfer` fail, "
@@ -82,6 +85,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--reinfer-seed", dest="reinfer_seed", type=int, help="seed of every fixture `reinfer` (default: 0)"
     )
     group.addoption(
+        "--reinfer-strict",
+        dest="reinfer_strict",
+        action="store_true",
+        help="fail tests that send fields the API does not have or deprecated ones, or otherwise break its contract, "
+        "and leave out of answers the keys that the vendor has published nowhere",
+    )
+    group.addoption(
         "--reinfer-sweep",
         dest="reinfer_sweep",
         type=_pair,
@@ -95,10 +105,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="the most runs of a test marked reinfer_sweep (default: 1000)",
     )
+    group.addoption(
+        "--reinfer-coverage",
+        dest="reinfer_coverage",
+        action="append",
+        nargs="?",
+        const="term",
+        type=_coverage_report,
+        metavar="term|html[:FILE]|json[:FILE]",
+        help="what the tests have met of the contract, as a table, a page or JSON (may be given more than once)",
+    )
+    group.addoption(
+        "--reinfer-coverage-fail-under",
+        dest="reinfer_coverage_fail_under",
+        type=_percent,
+        metavar="N",
+        help="fail the session if less than N percent of the contract are met",
+    )
     parser.addini("reinfer_seed", "seed of the fixture `reinfer`", default="0")
     parser.addini("reinfer_url", "where the tenant of the fixture `reinfer` answers", default="")
     parser.addini("reinfer_sleep", "'clock' leads what tests sleep to their tenant's clock", default="real")
+    parser.addini("reinfer_min_evidence", "the least evidence of rules that tests may rely on", default="")
     parser.addini("reinfer_sweep_max", "the most runs of a test marked reinfer_sweep", default="1000")
+    parser.addini(
+        "reinfer_coverage_routes",
+        "the routes that count for --reinfer-coverage, by patterns with * (default: those that the tests ask for)",
+        type="linelist",
+        default=[],
+    )
     parser.addini("reinfer_allow_hosts", "hosts of real tenants that tests may reach", type="linelist", default=[])
 
 
@@ -113,6 +147,10 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config)
     config.pluginmanager.register(session, "reinfer-session")
     config.add_cleanup(session.close)
+    if config.getoption("reinfer_coverage") or config.getoption("reinfer_coverage_fail_under") is not None:
+        from pytest_reinfer.options.coverage import Coverage  # noqa: PLC0415
+
+        config.pluginmanager.register(Coverage(config), "reinfer-coverage")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -153,6 +191,28 @@ def _most(text: str) -> int:
     return int(text)
 
 
+def _coverage_report(text: str) -> str:
+    """A kind of report, with its file; ArgumentTypeError for none."""
+    kind, _, name = text.partition(":")
+    if kind not in ("term", "html", "json") or (kind == "term" and name):
+        raise ArgumentTypeError(
+            f"it takes term, html, html:FILE, json or json:FILE, not {text!r}. Before the path of tests write "
+            "--reinfer-coverage=term"
+        )
+    return text if kind == "term" else f"{kind}:{name or f'reinfer-coverage.{kind}'}"
+
+
+def _percent(text: str) -> float:
+    """A percentage; ArgumentTypeError for what is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 100:  # noqa: PLR2004 -- percent
+        raise ArgumentTypeError(f"it takes a number from 0 to 100, not {text!r}")
+    return number
+
+
 class Session:
     """The fixture and the hooks around a test, with what they share: guard, doors, and what tests start with."""
 
@@ -166,7 +226,9 @@ class Session:
             "url": config.getini("reinfer_url") or None,
             "sleep": config.getini("reinfer_sleep"),
             "tls": False,
+            "min_evidence": config.getini("reinfer_min_evidence") or None,
         }
+        self._strict = bool(config.getoption("reinfer_strict"))
         self._allowed = tuple(config.getini("reinfer_allow_hosts"))
         self._guarded: set[str] = set()  # hosts of tenants beside the service's own
         self._stopped: list[str] = []  # what the guard has told during the test
@@ -183,6 +245,7 @@ class Session:
         self._item: pytest.Item  # the test that runs
         self._tenant: FakeTenant | None = None  # of this test
         self._budgets = ExitStack()  # of this test, until they are told
+        self._exchanges: Exchanges | None = None  # of this test, where they are held against the contract
         self._environment: dict[str, str | None] = {}  # as it was before the fixture changed it
 
     def close(self) -> None:
@@ -218,6 +281,21 @@ class Session:
         __tracebackhide__ = True
         yield from self._opened(on_server=True)
 
+    @pytest.fixture
+    def reinfer_contract(self) -> Exchanges:
+        """Holds what this test sends to its tenants, and what it gets, against the contract: a breach fails the test.
+
+        `breaches` are those so far, and `clear()` forgets those that the test meant.
+        """
+        return self._exchanges or self._watch(strict=False)
+
+    def _watch(self, *, strict: bool) -> Exchanges:
+        """Hold the exchanges of the test that runs against the contract, until it has ended."""
+        from pytest_reinfer.options.exchanges import Exchanges  # noqa: PLC0415
+
+        self._exchanges = Exchanges(strict=strict).open()
+        return self._exchanges
+
     def _opened(self, *, on_server: bool) -> Iterator[FakeTenant]:
         """The tenant of the test that runs; who asks for it first makes it, and ends it."""
         __tracebackhide__ = True
@@ -234,6 +312,7 @@ class Session:
         marks.reverse()  # the closest last
         settings = self._settings(marks)
         sleep, tls = settings.pop("sleep"), settings.pop("tls")
+        settings.pop("strict", None)  # it is said of the test, whatever tenants it has
         if sleep not in ("real", "clock"):
             _wrong(f"sleep is 'real' or 'clock', not {sleep!r}", MARKER)
         if tls not in (True, False) or (tls and not on_server):
@@ -296,8 +375,14 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Know which test runs."""
+        """Know which test runs, and whether it is read strictly."""
         self._item = item
+        marks = (mark.kwargs["strict"] for mark in item.iter_markers("reinfer") if "strict" in mark.kwargs)
+        strict = next(marks, self._strict)  # the closest marker before the option, which is for whole suites
+        if strict not in (True, False):
+            _wrong(f"strict is True or False, not {strict!r}", MARKER)
+        if strict:
+            self._watch(strict=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -307,11 +392,17 @@ class Session:
             result = yield
         except BaseException as failure:
             faults = [] if self._tenant is None else [repr(each) for each in self._tenant.faults]
+            left_out = () if self._tenant is None else self._tenant.left_out
             error = self._unexpected()
             if error is not None and str(error) not in str(failure):
                 item.add_report_section("call", "reinfer", str(error))
             elif faults:
                 item.add_report_section("call", "reinfer faults", "\n".join(faults))
+            if self._exchanges is not None:
+                left_out = (*left_out, *self._exchanges.left_out)
+            if left_out:
+                told = "\n".join(f"{rule.about} {rule.place}  [{rule.kind}: {rule.source}]" for rule in left_out)
+                item.add_report_section("call", "reinfer: left out of answers, by min_evidence or strict", told)
             raise
         error = self._unexpected()
         if error is None:
@@ -325,9 +416,16 @@ class Session:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         """Put the environment back behind all fixtures, whichever of them changed it meanwhile."""
+        exchanges = self._exchanges
         try:
-            return (yield)
+            result = yield
+            if exchanges is not None:
+                exchanges.check()  # what fixtures ask for at their end
+            return result
         finally:
+            if exchanges is not None:
+                exchanges.close()
+            self._exchanges = None
             _put_back(self._environment)
             self._environment = {}
             self._tenant = self._board = None
@@ -399,6 +497,8 @@ class Session:
             self._budgets.close()
             if self._tenant is not None:
                 self._tenant.check()
+            if self._exchanges is not None:
+                self._exchanges.check()
         except AssertionError as error:
             return error
         return AssertionError("\n\n".join(dict.fromkeys(self._stopped))) if self._stopped else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from pytest_reinfer import api, contract
+from pytest_reinfer.refusal import RouteNotBuilt
 from pytest_reinfer.transports import asgi
 from pytest_reinfer.wire import UNREACHED, Request, Response, Trouble
 
@@ -203,9 +204,9 @@ def _answered(tenant: FakeTenant, request: Request) -> Response:
     except BaseException as error:  # noqa: BLE001 -- whatever it is, also what ends a test
         if not isinstance(error, Exception):
             tenant.interrupted(request, error)
-        return _failed(error)
+        return _failed(error, 501 if isinstance(error, RouteNotBuilt) else 500)
 
 
-def _failed(error: BaseException) -> Response:
+def _failed(error: BaseException, status: int = 500) -> Response:
     told = f"{type(error).__name__}: {error}\n"
-    return Response(500, {"Content-Type": "text/plain; charset=utf-8"}, told.encode(errors="replace"))
+    return Response(status, {"Content-Type": "text/plain; charset=utf-8"}, told.encode(errors="replace"))

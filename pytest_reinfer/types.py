@@ -181,7 +181,7 @@ class Entity(TypedDict):
     spans: NotRequired[list[EntitySpans]]
     """Where it stands in the text."""
     span: NotRequired[dict[str, Any]]
-    """Deprecated: the first of the spans."""
+    """The first of the spans."""
 
 
 class AnnotatedCommentEntities(TypedDict):
@@ -387,17 +387,53 @@ class DatasetEntityDef(TypedDict):
     trainable: Any
 
 
-class DatasetLabelDef(TypedDict):
-    """One of `label_defs` of `Dataset`."""
+class Pretrained(TypedDict):
+    """The ready-made label this one starts from."""
+
+    id: str
+    name: NotRequired[str]
+
+
+class MoonFormField(TypedDict):
+    """One of `moon_form` of `LabelDef`."""
+
+    id: NotRequired[str]
+    field_id: NotRequired[str]
+    field_type_id: NotRequired[str]
+    kind: NotRequired[str]
+    name: str
+    instructions: NotRequired[str]
+    rule_set: NotRequired[Any]
+    """Internal; may be null."""
+
+
+class ShownLabel(TypedDict):
+    """A label of a dataset as it is shown.
+
+    Its name may be longer than a definition may have it, where a comment was labelled so.
+    """
 
     name: str
+    title: NotRequired[str]
+    """A heading of one line for people to read."""
+    instructions: NotRequired[str]
+    external_id: NotRequired[str]
+    pretrained: NotRequired[Pretrained]
+    properties: NotRequired[Any]
+    trainable: NotRequired[bool]
+    moon_form: NotRequired[list[MoonFormField]]
+    _flags: NotRequired[list[str]]
 
 
-class DatasetLabelGroup(TypedDict):
-    """One of `label_groups` of `Dataset`."""
+class ShownLabelGroup(TypedDict):
+    """A group of labels of a dataset as it is shown."""
 
     name: str
-    label_defs: NotRequired[list[DatasetLabelDef]]
+    label_defs: NotRequired[list[ShownLabel]]
+    instructions: NotRequired[str]
+    label_collection_name: NotRequired[str | None]
+    trainable: NotRequired[bool]
+    hidden: NotRequired[bool]
 
 
 # A feature switched on for one dataset.
@@ -462,9 +498,9 @@ class Dataset(TypedDict):
     """What to recognise in the text."""
     general_fields: list[dict[str, Any]]
     """Fields to extract from a comment as a whole."""
-    label_defs: list[DatasetLabelDef]
+    label_defs: list[ShownLabel]
     """The labels of all groups."""
-    label_groups: list[DatasetLabelGroup]
+    label_groups: list[ShownLabelGroup]
     """The labels by group; where none was made, there is one named default."""
     _dataset_flags: list[DatasetFlag]
     """Features switched on for this dataset."""
@@ -647,26 +683,6 @@ class GivenLabel(TypedDict):
     """
     sentiment: Sentiment
     """The sentiment a person gave a label."""
-
-
-class Pretrained(TypedDict):
-    """The ready-made label this one starts from."""
-
-    id: str
-    name: NotRequired[str]
-
-
-class MoonFormField(TypedDict):
-    """One of `moon_form` of `LabelDef`."""
-
-    id: NotRequired[str]
-    field_id: NotRequired[str]
-    field_type_id: NotRequired[str]
-    kind: NotRequired[str]
-    name: str
-    instructions: NotRequired[str]
-    rule_set: NotRequired[Any]
-    """Internal; may be null."""
 
 
 class LabelDef(TypedDict):
@@ -1203,8 +1219,6 @@ _STRATEGIES: dict[Any, Any] = {
     CreateSourceRequest: lambda made: made.create_source_requests(),
     Dataset: lambda made: made.datasets(),
     DatasetEntityDef: lambda made: made.from_schema("objects/dataset.json#/properties/entity_defs/items"),
-    DatasetLabelDef: lambda made: made.from_schema("objects/dataset.json#/properties/label_defs/items"),
-    DatasetLabelGroup: lambda made: made.from_schema("objects/dataset.json#/properties/label_groups/items"),
     DatasetUpdate: lambda made: made.from_schema("objects/dataset_update.json"),
     EmailDocument: lambda made: made.from_schema("objects/email_document.json"),
     Entity: lambda made: made.from_schema("objects/entity.json"),
@@ -1246,6 +1260,8 @@ _STRATEGIES: dict[Any, Any] = {
     RawEmail: lambda made: made.from_schema("objects/raw_email.json"),
     RawEmailBody: lambda made: made.from_schema("objects/raw_email.json#/properties/body"),
     RawEmailHeaders: lambda made: made.from_schema("objects/raw_email.json#/properties/headers"),
+    ShownLabel: lambda made: made.from_schema("objects/shown_label.json"),
+    ShownLabelGroup: lambda made: made.from_schema("objects/shown_label_group.json"),
     Source: lambda made: made.sources(),
     SourceUpdate: lambda made: made.from_schema("objects/source_update.json"),
     Subject: lambda made: made.from_schema("objects/message.json#/properties/subject"),

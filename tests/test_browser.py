@@ -1,4 +1,4 @@
-"""The pages of `pytest-reinfer serve` in a browser, Chromium without a window: by the keyboard alone, and safely."""
+"""Our pages in a browser, Chromium without a window: by the keyboard alone, and safely."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from conftest import comment
 from serving import Served, needs, serve
 
 from pytest_reinfer import contract
+from pytest_reinfer.coverage.page import page
+from pytest_reinfer.coverage.report import report
+from pytest_reinfer.coverage.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from selenium.webdriver.chrome.webdriver import WebDriver
     from selenium.webdriver.remote.webelement import WebElement
@@ -306,3 +310,27 @@ def test_a_form_of_another_site_changes_nothing(chromium: WebDriver, served: Ser
     assert status(served) == 200
     refused = [entry["message"] for entry in logged(chromium, "browser")]
     assert [message for message in refused if "403" not in message] == []
+
+
+def test_the_page_of_the_coverage_is_read_in_a_browser_by_the_keyboard(chromium: WebDriver, tmp_path: Path) -> None:
+    from selenium.webdriver import Keys  # noqa: PLC0415 -- only where there is a browser
+
+    tally, file = Tally(), tmp_path / "page.html"
+    tally.asked["get_dataset"] = 1
+    file.write_text(page(report(tally)), encoding="utf-8")
+    logged(chromium, "browser")
+    logged(chromium, "performance")
+    chromium.get(file.as_uri())
+    assert name_of(tab_to(chromium, "get_dataset")) == "get_dataset"
+    press(chromium, Keys.ENTER)
+    assert chromium.current_url == f"{file.as_uri()}#route-get_dataset"
+    statuses = tab_to(chromium, "Statuses: 0 of 6 met").find_element("xpath", "..")
+    assert statuses.get_attribute("open") is not None
+    press(chromium, Keys.ENTER)
+    assert statuses.get_attribute("open") is None
+    for width in (360, 1280):
+        chromium.set_window_size(width, 900)
+        assert chromium.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    assert {urlsplit(url).scheme for url in asked(chromium)}.isdisjoint({"http", "https"})
+    assert logged(chromium, "browser") == []
+    chromium.get("about:blank")

@@ -31,7 +31,7 @@ CONSTRAINTS = {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
     *("minimum", "maximum", "required", "additionalProperties"),
 }
-ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence"}
+ANNOTATIONS = {"title", "description", "examples", "deprecated", "$comment", "x-evidence", "x-built", "x-always"}
 EVIDENCED = CONSTRAINTS | {"default", "readOnly", "deprecated"}
 OF_ROUTES = {"x-route", "x-permission", "x-errors", "x-behaviour", "x-batch", "x-pages"}
 OF_API = {
@@ -178,6 +178,13 @@ def test_an_example_fits_its_schema_in_both_validators(name: str) -> None:
 
 
 @each_file
+def test_what_is_built_of_a_value_fits_its_schema(name: str) -> None:
+    for pointer, node in nodes(name):
+        for value in node.get("x-built", []):
+            assert verdicts(f"{name}#{pointer}", value) == {"jsonschema": True, "jsonschema_rs": True}, pointer
+
+
+@each_file
 def test_a_default_fits_its_schema_in_both_validators(name: str) -> None:
     for pointer, node in nodes(name):
         if "default" in node:
@@ -196,6 +203,13 @@ def test_a_pattern_means_the_same_to_both_validators(name: str) -> None:
         for word in [*words, *node.get("examples", [])]:
             for value in (word, word + "\n", "\n" + word, word + " ", word + "é", word + word):
                 assert len(set(verdicts(f"{name}#{pointer}", value).values())) == 1, (pointer, value)
+
+
+@each_file
+def test_only_a_key_of_an_answer_may_be_one_that_the_fake_never_leaves_out(name: str) -> None:
+    for pointer, node in nodes(name):
+        assert node.get("x-always", True) is True
+        assert "x-always" not in node or "/response/" in pointer, pointer
 
 
 @each_file
@@ -220,7 +234,35 @@ def test_an_evidence_names_its_kind_and_source(name: str) -> None:
 @each_file
 def test_an_evidence_speaks_of_a_keyword_that_stands_beside_it(name: str) -> None:
     for pointer, node in nodes(name):
-        assert set(node.get("x-evidence", {})) <= set(node) | {"*"}, pointer
+        assert set(node.get("x-evidence", {})) <= set(node) | {"*", "field"}, pointer
+
+
+@each_file
+def test_an_evidence_of_a_field_stands_where_a_field_is(name: str) -> None:
+    for pointer, node in nodes(name):
+        if "field" in node.get("x-evidence", {}):
+            assert re.search(r"/(properties|patternProperties)/[^/]+$", pointer), pointer
+
+
+@each_file
+def test_a_rule_is_told_with_its_evidence_and_with_the_fields_or_refusals_that_it_is_about_if_any(name: str) -> None:
+    known = set(load(name).get("x-errors", ()))
+    for entry in load(name).get("x-behaviour", ()):
+        assert {"rule", "evidence"} <= set(entry) <= {"rule", "evidence", "fields", "errors"}
+        for condition in ("fields", "errors"):
+            assert condition not in entry or (entry[condition] and len({*entry[condition]}) == len(entry[condition]))
+        assert known >= set(entry.get("errors", ())), entry["rule"]
+        for field in entry.get("fields", ()):
+            assert field == "$.query.*" if name == "api.json" else is_field(name, field), (entry["rule"], field)
+
+
+def is_field(name: str, place: str) -> bool:
+    """Whether a request for a route has a field at a place such as `$.body.comments[*].id`."""
+    part, *steps = re.findall(r"\w+|\[\*\]", place.removeprefix("$."))
+    shape = contract.shape(f"{name}#/properties/{part}")
+    for step in steps:
+        shape = contract.member(shape, 0 if step == "[*]" else step)
+    return part in ("query", "body") and place.startswith("$.") and bool(shape)
 
 
 @each_route
@@ -242,7 +284,7 @@ def test_every_refusal_of_the_catalogue_is_used() -> None:
 @pytest.mark.parametrize("error", load("api.json")["x-errors"])
 def test_a_refusal_says_what_it_answers_and_when(error: str) -> None:
     refusal = load("api.json")["x-errors"][error]
-    assert set(refusal) == {"status", "message", "when", "evidence"}
+    assert set(refusal) - {"routeless"} == {"status", "message", "when", "evidence"}
     assert 400 <= refusal["status"] < 500
     body = {"status": "error", "message": refusal["message"]}
     assert verdicts("objects/error.json", body) == {"jsonschema": True, "jsonschema_rs": True}

@@ -335,7 +335,7 @@ def test_ctrl_c_before_it_has_started_is_no_success(monkeypatch: pytest.MonkeyPa
     def interrupted(_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "serve", interrupted)
+    monkeypatch.setattr("pytest_reinfer.commands.serve.run", interrupted)
     assert command.main(["serve"]) == 128 + signal.SIGINT
 
 

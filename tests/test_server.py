@@ -505,7 +505,7 @@ def test_what_a_function_raises_is_the_tenants_to_tell(server: Server) -> None:
 def test_a_route_that_is_not_built_is_no_answer_of_the_service(server: Server) -> None:
     tenant = put_on(server)
     answer = requests.get(f"{tenant.url}/api/_private/quotas", headers=tenant.headers, timeout=FAST)
-    assert answer.status_code == 500
+    assert answer.status_code == 501
     assert answer.text.startswith("RouteNotBuilt: ")
     with pytest.raises(UnexpectedRequests, match="does not build it"):
         tenant.check()

@@ -13,7 +13,7 @@ from asking import arrange, asked
 from conftest import Answer, ask, everything
 
 from pytest_reinfer import contract
-from pytest_reinfer.contract import reading
+from pytest_reinfer.contract import reading, validation
 from pytest_reinfer.violations import Violation, simplest, violations
 from pytest_reinfer.wire import Request
 
@@ -126,7 +126,9 @@ def takes_long(violation: Violation) -> bool:
 def put(monkeypatch: pytest.MonkeyPatch, name: str, schema: dict[str, Any]) -> str:
     """Have one more schema; no other test may have one of the same name, for what is known of it is remembered."""
     documents = {**contract.documents(), name: schema}
-    monkeypatch.setattr(reading, "documents", lambda: documents)
+    for module in (reading, validation):
+        monkeypatch.setattr(module, "documents", lambda: documents)
+    contract.shape.cache_clear()
     return name
 
 

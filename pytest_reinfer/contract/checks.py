@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_reinfer.contract.routing import Match, Route
     from pytest_reinfer.contract.shapes import Shape
-    from pytest_reinfer.wire import Request, Response
+    from pytest_reinfer.wire import JSON, Request, Response
 
 OK = 200
 SHOWN = 120  # characters of a value
@@ -169,7 +169,7 @@ def _answered(found: Match, sent: Request, answer: Response, asked: list[Breach]
         yield Breach("response", "$.status", "status", sorted(statuses), answer.status, evidence)
         return
     if _is_json(answer) and sent.method != "HEAD":  # what stands before the service answers in its own way
-        yield from _refused(answer, refusals, asked, strict=strict)
+        yield from _refused(answer, refusals, strict=strict)
 
 
 def _route_evidence(route: Route | None) -> str:
@@ -222,11 +222,10 @@ def _page(route: Route, sent: Request, answer: Response) -> Iterator[Breach]:
         yield Breach("response", f"$.body.{key}", "limit", f"at most {most} items", count, limit[0].why("maximum"))
 
 
-def _refused(answer: Response, refusals: list[str], asked: list[Breach], *, strict: bool) -> Iterator[Breach]:
+def _refused(answer: Response, refusals: list[str], *, strict: bool) -> Iterator[Breach]:
     """What is wrong with a refusal of the service itself."""
     errors = conventions.convention("x-errors")
     names = [name for name in refusals if conventions.error(name).status == answer.status]
-    failures = conventions.convention("x-failures").values()
     try:
         body = json.loads(answer.body)
     except (ValueError, RecursionError) as problem:
@@ -235,14 +234,19 @@ def _refused(answer: Response, refusals: list[str], asked: list[Breach], *, stri
         return
     wrong = list(_in("response", "$.body", "objects/error.json", body, strict=strict))
     yield from wrong
-    if wrong or answer.body.decode() in {entry["body"] for entry in failures if entry["status"] == answer.status}:
+    if wrong or body in _failures(answer.status):
         return
-    broken = {breach.rule for breach in asked} - {"undocumented", "deprecated"}
-    said = [name for name in names if name != "schema_violation" or broken]
-    if not any(_template(name).fullmatch(body["message"]) for name in said):
-        expected = [errors[name]["message"] for name in said] or "no refusal: the request is as it should be"
-        evidence = "; ".join(dict.fromkeys(errors[name]["evidence"] for name in said or names))
+    if not any(_template(name).fullmatch(body["message"]) for name in names):
+        evidence = "; ".join(dict.fromkeys(errors[name]["evidence"] for name in names))
+        expected = [errors[name]["message"] for name in names]
         yield Breach("response", "$.body.message", "message", expected, body["message"], evidence)
+
+
+@cache
+def _failures(status: int) -> tuple[JSON, ...]:
+    """What the service says when it fails with a status."""
+    failures = conventions.convention("x-failures").values()
+    return tuple(json.loads(each["body"]) for each in failures if each["status"] == status and each["body"][:1] == "{")
 
 
 def _error_evidence(rule: str) -> str:
@@ -269,8 +273,8 @@ def _refusals(route: str | None, other_methods: bool) -> list[str]:  # noqa: FBT
 
 def _in(part: str, place: str, ref: str, value: Any, *, strict: bool) -> Iterator[Breach]:
     """The breaches of a value by the schema at `ref`."""
-    shape = shapes.shape(ref)
     if not valid(ref, value):
+        shape = shapes.shape(ref)
         seen: set[tuple[str, str, str]] = set()
         for error in words(ref).iter_errors(value):
             rule, at = str(error.validator), shape
@@ -283,7 +287,7 @@ def _in(part: str, place: str, ref: str, value: Any, *, strict: bool) -> Iterato
                     seen.add((path, rule, str(expected)))
                     yield Breach(part, path, rule, expected, got, why)
     if strict:
-        yield from _strange(part, place, shape, value)
+        yield from _strange(part, place, _spoken(ref), value)
 
 
 def _told(shape: Shape, where: str, limit: Any, got: Any, rule: str) -> Iterator[tuple[str, Any, Any]]:
@@ -303,24 +307,46 @@ def _step(name: str) -> str:
     return f".{name}" if re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) else f"[{name!r}]"
 
 
-def _strange(part: str, place: str, shape: Shape, value: Any) -> Iterator[Breach]:
+class _Spoken:
+    """What a schema speaks of at a place, and below it, found out once."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.names = shapes.names(shape)
+        self.closed = any(limit is False for limit in shapes.stated(shape, "additionalProperties"))  # told already
+        self.deprecated = [part for part in shape if part.schema.get("deprecated")]
+        self._below: dict[str | int, _Spoken] = {}
+
+    def below(self, step: str | int) -> _Spoken:
+        """What it speaks of in a member."""
+        found = self._below.get(step)
+        if found is None:
+            found = _Spoken(shapes.member(self.shape, step))
+            if step == 0 or step in self.names:  # not every key that somebody made up
+                self._below[step] = found
+        return found
+
+
+@cache
+def _spoken(ref: str) -> _Spoken:
+    return _Spoken(shapes.shape(ref))
+
+
+def _strange(part: str, place: str, spoken: _Spoken, value: Any) -> Iterator[Breach]:
     """The keys that no schema speaks of, where it speaks of keys at all, and the deprecated ones of a request."""
-    for each in shape:
-        if part == "request" and each.schema.get("deprecated"):
+    if part == "request":
+        for each in spoken.deprecated:
             yield Breach(part, place, "deprecated", ABSENT, value, each.why("deprecated"))
     if isinstance(value, list):
-        items = shapes.member(shape, 0)
-        if items:
-            for index, item in enumerate(value):
+        items = spoken.below(0)
+        for index, item in enumerate(value if items.shape else ()):
+            if isinstance(item, (dict, list)) or items.deprecated:
                 yield from _strange(part, f"{place}[{index}]", items, item)
-    elif isinstance(value, dict) and shapes.names(shape):
-        closed = any(limit is False for limit in shapes.stated(shape, "additionalProperties"))
+    elif isinstance(value, dict) and spoken.names:
         for name, inner in value.items():
-            below = shapes.member(shape, name)
-            if below:
+            below = spoken.below(name)
+            if not below.shape and not spoken.closed:
+                known = f"one of {', '.join(spoken.names)}"
+                yield Breach(part, f"{place}{_step(name)}", "undocumented", known, inner, spoken.shape[-1].why("*"))
+            elif isinstance(inner, (dict, list)) or below.deprecated:
                 yield from _strange(part, f"{place}{_step(name)}", below, inner)
-            elif not closed:  # else it is told already
-                known = ", ".join(shapes.names(shape))
-                yield Breach(
-                    part, f"{place}{_step(name)}", "undocumented", f"one of {known}", inner, shape[-1].why("*")
-                )

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reinfer.contract.reading import BASE, documents, node, property_ref
+from pytest_reinfer.contract.shapes import CONTAINERS, RULES, STRUCTURE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
     from pytest_reinfer.wire import JSON
+
+
+CONSTRAINTS = (RULES | CONTAINERS | STRUCTURE) - {"$ref"}
 
 
 class Problem(NamedTuple):
@@ -55,7 +59,7 @@ def words(ref: str) -> jsonschema.protocols.Validator:
 
 def _items(words: Any, schema: JSON, items: Any, _: object) -> Iterator[ValidationError]:
     """What `jsonschema` says of the items of a list, without reading those that the quick validator finds right."""
-    name = schema.get("$ref", "").rpartition("/")[2]
+    name = "" if schema.keys() & CONSTRAINTS else schema.get("$ref", "").rpartition("/")[2]
     for index, item in enumerate(items if isinstance(items, list) else ()):
         if not (name.endswith(".json") and valid(f"objects/{name}", item)):
             yield from words.descend(item, schema, path=index)
