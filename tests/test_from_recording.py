@@ -54,7 +54,7 @@ def test_what_was_recorded_is_answered_again(form: str, full: FakeTenant, tmp_pa
     for each in exchanges:
         assert again(twin, each, full.url) == json.loads(each.answer), each.url
     assert twin.exported("acme/support") == full.exported("acme/support")
-    assert twin.left_out == ()
+    assert twin.untaken == ()
 
 
 def test_what_was_recorded_and_scrubbed_makes_a_tenant_too(full: FakeTenant, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_what_was_not_shown_is_made_up_and_told(full: FakeTenant, tmp_path: Path
     twin = of(tmp_path / "recording", [taken(full, "POST", EXPORT, {"limit": 256})])
     (source,) = full.sources
     assert twin.exported("acme/support") == full.exported("acme/support")
-    assert set(twin.left_out) == {
+    assert set(twin.untaken) == {
         f"the source {source.id}, which is not shown, is called acme/source-{source.id}",
         "the project acme, which is not shown, has no title",
         "the dataset acme/support, which is not shown, has the labels and sources that its comments have",
@@ -116,7 +116,7 @@ def test_labels_are_taken_from_labellings_too(full: FakeTenant, tmp_path: Path) 
         assert [label["name"] for label in each["annotations"]["labels"]["assigned"]] == [
             label["name"] for label in said[uid]["annotations"]["labels"]["assigned"]
         ]
-    assert "acme/support: what was dismissed, and entities, of comments" in twin.left_out
+    assert "acme/support: what was dismissed, and entities, of comments" in twin.untaken
 
 
 def test_what_could_not_be_taken_is_told(full: FakeTenant, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_what_could_not_be_taken_is_told(full: FakeTenant, tmp_path: Path) -> No
         taken(full, "GET", DATASET)._replace(answer=b'{"dataset": {"id": 7}, "status": "ok"}'),
         taken(full, "GET", DATASET)._replace(answer=b'"nothing"'),
     ]
-    told = of(tmp_path / "recording", exchanges).left_out
+    told = of(tmp_path / "recording", exchanges).untaken
     assert "get_dataset: answers that are no success" in told
     assert "list_users: its answers show nothing that is kept" in told
     assert "exchanges with other hosts" in told
