@@ -22,6 +22,7 @@ TABLES = {
     "7s": "server",
     "7l": "load",
     "8": "sync",
+    "9": "recordings",
 }
 
 

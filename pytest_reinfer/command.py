@@ -7,12 +7,12 @@ import signal
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest_reinfer
-from pytest_reinfer.commands import evidence, openapi, schemas, serve, tell, verify
+from pytest_reinfer.commands import check, evidence, openapi, schemas, serve, tell, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: Final = (evidence, openapi, schemas, serve, verify)
+COMMANDS: Final = (check, evidence, openapi, schemas, serve, verify)
 FAILED, MISUSED = 1, 2  # exit codes
 
 

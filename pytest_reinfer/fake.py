@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache, cached_property, lru_cache, partial
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 from unittest.mock import ANY
@@ -116,6 +117,7 @@ class FakeTenant:
         self._budgets: tuple[Budget, ...] = ()
         self._waits: dict[str, Wait] = {}  # of those that are rate limited, by what they send as token
         self._on_server: Mapping[str, str] | None = None  # what programs need besides to reach it there
+        self.untaken: tuple[str, ...] = ()  # of the recording that it was made from
         self.faults_must_fire = True  # or else those that never fired fail nothing
         self.requests = Log(log_bodies)
 
@@ -826,6 +828,20 @@ class FakeTenant:
         from pytest_reinfer import state  # noqa: PLC0415 -- hardly a test asks for it
 
         self.restore(state.read(path))
+
+    @classmethod
+    def from_recording(cls, path: str | os.PathLike[str], **settings: Any) -> Self:
+        """A tenant that holds what the answers of a recording show; `untaken` tells what could not be taken.
+
+        path: a HAR, a cassette of VCR.py, a recording of `responses`, or JSON Lines. settings: as of the tenant itself.
+        Raises BadRecording, a ValueError, for a file that is none, or shows nothing that a tenant holds; OSError.
+        """
+        __tracebackhide__ = True
+        from pytest_reinfer.recordings import taking  # noqa: PLC0415 -- hardly a test asks for it
+
+        tenant = cls(**settings)
+        tenant.untaken = taking.take(Path(path), tenant._state)
+        return tenant
 
     def assert_requested(
         self,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_reinfer import contract
 from pytest_reinfer.comments import Comments, Row
 from pytest_reinfer.tenant import Bucket, Dataset, Project, Source, Tenant, User, encode, row_of
+from pytest_reinfer.whole import replacing
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_reinfer.wire import JSON
@@ -46,24 +45,8 @@ def write(tenant: Tenant, path: str | os.PathLike[str]) -> None:
 
     Only its owner may read the file: it holds tokens. Raises OSError.
     """
-    place = Path(os.path.realpath(path))
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(_parts(tenant))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(place)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    with suppress(OSError, AttributeError):  # the name is safe too, where folders can be synchronised
-        folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    with replacing(path) as file:
+        file.writelines(_parts(tenant))
 
 
 def _parts(tenant: Tenant) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import pytest_reinfer
 PACKAGE = Path(pytest_reinfer.__file__).parent
 # From the bottom up: a module may import from its own layer's left neighbours and from any layer below.
 LAYERS = [
-    ["wire", "stamps", "travel", "patching", "phrases", "types", "for_hypothesis", "tags"],
+    ["whole", "wire", "stamps", "travel", "patching", "phrases", "types", "for_hypothesis", "tags"],
     ["content"],
     ["contract.reading"],
     ["contract.conventions", "contract.shapes"],
@@ -21,6 +21,11 @@ LAYERS = [
     ["contract.exchanges"],
     ["contract.checks"],
     ["contract"],
+    ["recordings", "recordings.bodies", "recordings.files", "recordings.views", "recordings.kinds"],
+    ["recordings.scrubber"],
+    ["recordings.exchanges"],
+    ["recordings.checking", "recordings.scrubbing"],
+    ["recordings.reports"],
     ["refusal", "comments", "log", "violations", "evidence", "bundle"],
     ["openapi"],
     ["faults", "tenant", "rulebook", "drift", "probes"],
@@ -28,7 +33,7 @@ LAYERS = [
     ["clock", "budget", "emails", "markup", "threads"],
     ["variations"],
     ["export", "labelling", "people", "query", "seeding", "state", "unexpected", "given"],
-    ["verdict", "projects"],
+    ["verdict", "projects", "recordings.taking"],
     ["handlers.call"],
     [
         *("handlers.buckets", "handlers.comments", "handlers.datasets", "handlers.labellings", "handlers.labels"),
@@ -68,7 +73,10 @@ LAYERS = [
     ["options.coverage", "options.exchanges", "options.mutants", "options.target"],
     ["plugin"],
     ["commands"],
-    ["commands.evidence", "commands.openapi", "commands.schemas", "commands.serve", "commands.verify"],
+    [
+        *("commands.check", "commands.evidence", "commands.openapi", "commands.schemas", "commands.serve"),
+        "commands.verify",
+    ],
     ["command"],
     ["__main__"],
 ]
@@ -132,7 +140,7 @@ def at_import(tree: ast.Module) -> list[ast.stmt]:
 def test_heavy_libraries_are_imported_where_they_are_used(name: str) -> None:
     heavy = {
         *("jsonschema", "jsonschema_rs", "referencing", "hypothesis", "faker", "requests", "responses", "urllib3"),
-        *("h11", "uvicorn", "trustme"),
+        *("h11", "uvicorn", "trustme", "ijson", "yaml"),
     }
     if name in (
         "pytest_reinfer.transports.requests",
