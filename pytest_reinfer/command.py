@@ -25,7 +25,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0, 1 where something fails, 2 where it is asked for what cannot be."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
     except (OSError, ValueError) as error:
@@ -36,10 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="pytest-reinfer", description="A fake UiPath Communications Mining (re:infer) tenant.")
-    parser.add_argument("--version", action="version", version=f"pytest-reinfer {pytest_reinfer.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    whole = _Parser(prog="pytest-reinfer", description="A fake UiPath Communications Mining (re:infer) tenant.")
+    whole.add_argument("--version", action="version", version=f"pytest-reinfer {pytest_reinfer.__version__}")
+    commands = whole.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for each in COMMANDS:
         each.add(commands)
-    return parser
+    return whole

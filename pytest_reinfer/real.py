@@ -33,7 +33,6 @@ HAS: Final = (  # of what a fake tenant has
 UNDERNEATH: Final = (  # by which clients, and the fixture, come to it
     *("answer", "exchanged", "locate", "serves", "waits", "plugged", "interrupted", "strayed", "faults", "left_out"),
 )
-SAFE: Final = ("GET", "HEAD", "OPTIONS")  # methods that ask and change nothing, by RFC 9110
 MOST: Final = 1000  # so many exchanges are kept
 MOST_BYTES: Final = 32 * 1024 * 1024  # and so much of their bodies
 TAUGHT: Final = 1024 * 1024  # answers up to so many bytes are looked through for what is the test's own
@@ -200,10 +199,10 @@ class RealTenant(FakeTenant):
 
     def _refusal(self, request: Request, found: Match) -> str | None:
         """Why a request must not reach the real tenant; None where it may."""
-        if request.method in SAFE:
+        if contract.reads(request.method, None):
             return None
         route, plain = found.route, ".." not in unquote(request.path).split("/") and found.problem is None
-        if route is not None and plain and reads(route.name):
+        if plain and contract.reads(request.method, route):
             return None
         if self._may == "write" and plain and self._is_own(found.parameters):
             return None
@@ -502,9 +501,3 @@ def own_project(tenant: FakeTenant, test: str, name: str | None) -> Iterator[str
 def unique() -> str:
     """A name for a project that nobody has, and that tells where it comes from."""
     return PREFIX + secrets.token_hex(6)
-
-
-def reads(route: str) -> bool:
-    """Whether a route only reads, by what the contract says of it."""
-    document = contract.documents().get(f"routes/{route}.json", {})
-    return bool(document.get("x-reads", False))

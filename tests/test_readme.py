@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 import pytest_reinfer.strategies  # noqa: F401 -- once for all examples: each run in-process forgets what it imports
+from pytest_reinfer import command
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -83,3 +86,28 @@ def test_a_command_is_one_line_in_a_fenced_block_under_its_heading(heading: str)
     blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert [block.count("\n") for block in blocks] == [1]
     assert f'"{heading}"' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+SHELL = re.compile(r"^```(sh|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands_told() -> list[str]:
+    """Every line of a shell in the pages that runs pytest or our command."""
+    found = []
+    for page in PAGES:
+        for language, block in SHELL.findall(page.read_text(encoding="utf-8")):
+            folded = re.sub(r">\n\s+|\\\n\s*|(?<=[a-z])\n\s+(?=--)", " ", block)
+            lines = (re.sub(r"^(- )?(run: |- )", "", line.strip()).partition(" #")[0] for line in folded.splitlines())
+            found += [line.strip() for line in lines if re.match(r"(python -m )?pytest(-reinfer)? ", line.strip())]
+            assert language != "yaml" or yaml.safe_load(block)
+    return found
+
+
+@pytest.mark.parametrize("line", sorted({*commands_told()}))
+def test_a_command_that_the_pages_tell_has_these_options(line: str, pytestconfig: pytest.Config) -> None:
+    words = shlex.split(re.split(r" [|>&]", line)[0])
+    if words[0] == "pytest-reinfer":
+        arguments = [re.sub(r"^\$\w+$", "https://acme.reinfer.io", word) for word in words[1:]]
+        assert command.parser().parse_args(arguments).command == arguments[0]
+    for option in re.findall(r"--reinfer[\w-]*", line):
+        pytestconfig.getoption(option.lstrip("-").replace("-", "_"))  # ValueError, if there is none

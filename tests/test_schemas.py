@@ -40,7 +40,7 @@ OF_API = {
     *("x-servers", "x-headers", "x-permissions", "x-errors", "x-failures", "x-unbuilt", "x-max-body", "x-no-charge"),
     *("x-behaviour", "x-evidence-kinds"),
 }
-OF_PROBES = {"x-safe", "x-throwaway", "x-read", "x-write"}
+OF_PROBES = {"x-throwaway", "x-read", "x-write"}
 EVIDENCE = re.compile(r"(documented|swagger|client|sample|assumed): .+")
 OURS = re.compile(r"ours: .+")  # of what the service does not have at all
 
@@ -110,7 +110,6 @@ def evidence_given(name: str) -> Iterator[tuple[str, str]]:
             yield f"{pointer}/x-evidence/{keyword}", evidence
     yield from ((entry["rule"], entry["evidence"]) for entry in load(name).get("x-behaviour", ()))
     if name == "probes.json":
-        yield from load(name)["x-safe"].items()
         yield "/x-throwaway", load(name)["x-throwaway"]["evidence"]
     if name == "api.json":
         api = load(name)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_reinfer.contract.validation import Problem
     from pytest_reinfer.wire import JSON
 
+SAFE: Final = ("GET", "HEAD", "OPTIONS")  # methods that ask and change nothing, by RFC 9110
 INTEGER: Final = re.compile("-?[0-9]{1,18}")  # as a query writes it
 
 
@@ -151,6 +152,13 @@ def _read(kind: str, values: list[str]) -> Any:
     if kind == "boolean":
         return {"true": True, "false": False}.get(text, text)
     return int(text) if kind == "integer" and INTEGER.fullmatch(text) else text
+
+
+def reads(method: str, route: Route | None) -> bool:
+    """Whether a request changes nothing that a tenant holds: by its method (RFC 9110), or as its route says."""
+    if method in SAFE:
+        return True
+    return route is not None and route.built and bool(documents()[f"routes/{route.name}.json"].get("x-reads"))
 
 
 @cache
