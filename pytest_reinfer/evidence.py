@@ -29,7 +29,17 @@ ENTRIES: Final = (  # the tables of the API, and what one entry of each is
 )
 CONSTRAINTS: Final = (
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
-    *("minimum", "maximum", "required", "additionalProperties", "default", "readOnly", "deprecated", "x-order", "x-unordered"),
+    *(
+        "minimum",
+        "maximum",
+        "required",
+        "additionalProperties",
+        "default",
+        "readOnly",
+        "deprecated",
+        "x-order",
+        "x-unordered",
+    ),
 )
 
 

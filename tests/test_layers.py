@@ -71,6 +71,8 @@ LAYERS = [
     ["reruns"],
     ["options"],
     ["options.coverage", "options.exchanges", "options.mutants", "options.target"],
+    ["markers", "arguments"],
+    ["session"],
     ["plugin"],
     ["commands"],
     [
@@ -117,7 +119,7 @@ def test_every_module_has_its_layer() -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_point_down(name: str) -> None:
     ours = {other for other in imported(MODULES[name]) if other.startswith("pytest_reinfer")} - {name}
-    if name in ("pytest_reinfer", "pytest_reinfer.plugin"):
+    if name in ("pytest_reinfer", "pytest_reinfer.plugin", "pytest_reinfer.session"):
         return  # the top of the house, which names what is below in functions only
     if name == "pytest_reinfer.types":
         ours -= {"pytest_reinfer.strategies"}  # which Hypothesis asks for, should it ever draw one of the types
