@@ -281,6 +281,18 @@ class FakeTenant:
             return exchange
         return self._reliance.met(self.asked + 1, request, exchange, fault)
 
+    @property
+    def unknown_routes_pass(self) -> bool:
+        """Whether the test says that it means to ask for routes that the API does not have."""
+        return self._unexpected.lets_pass("unknown_route")
+
+    def unanswered(self, request: Request) -> None:
+        """Know of a request whose answer does not come, or not whole; as `exchanged`, to be watched."""
+
+    def shown(self, route: str, answer: JSON) -> JSON:
+        """What the tenant itself shows of an answer of a route: as much of it as a client is given."""
+        return answer if self._reliance is None else self._reliance.shown(route, answer)
+
     def _let_wait(self, request: Request) -> None:
         """Let the time pass that a client has really waited, as it was told to: on a port its sleep cannot be led."""
         last = self._waits.get(request.headers.get(contract.header("authorization").name.lower(), ""))
@@ -320,6 +332,7 @@ class FakeTenant:
         self._unexpected.add(request, met.refusal, met.route)
         if met.trouble is None and met.response is not None:
             return met.response
+        self.unanswered(request)
         trouble = met.trouble or Trouble("connection_closed")
         trouble.passes, trouble.hangs = self.clock.advance, partial(self._hung, request)
         raise trouble
@@ -761,7 +774,7 @@ class FakeTenant:
         """The comment of this uid, as the API answers with all of it; LookupError where there is none."""
         __tracebackhide__ = True
         with self._lock:
-            found: JSON = json.loads(self._row(uid).data)
+            found: JSON = self.shown("get_comment", {"comment": json.loads(self._row(uid).data)})["comment"]
             return found
 
     def comments(self, source: str | Source) -> list[JSON]:
@@ -789,12 +802,14 @@ class FakeTenant:
                 raise ValueError(f"exported: order_by is one of {', '.join(POSITION)}, not {order_by!r}.")
             rows = [row for source_id in found.source_ids for row in state.comments[source_id].rows.values()]
             rows.sort(key=POSITION[order_by])
-            return [
+            comments = [
                 json.loads(
                     state.labelled.get((found.id, row.source_id), {}).get(row.id, UNMARKED) + without(row.data) + b"}"
                 )
                 for row in rows
             ]
+            shown: list[JSON] = self.shown("export_dataset", {"comments": comments})["comments"]
+            return shown
 
     # --------------------------------------------------------------------------------- snapshots, assertions
 

@@ -42,6 +42,7 @@ RERUNS: Final = {  # tests that are run more than once
         "each of these runs fails and tells the refusal, in its exception or in what it prints or logs."
     ),
 }
+OF_TESTS: Final = frozenset({"strict", "mutants"})  # what the marker says of a test, whatever tenants it has
 ABOUT: Final = {  # markers about the tenant of the fixture, and how a test says it of another one
     "reinfer": "FakeTenant(...), or `with tenant.clock.lead():`, in the test",
     "reinfer_fail": "tenant.fail(...) in the test",
@@ -68,6 +69,8 @@ def wrong(problem: object, help_text: str) -> NoReturn:
 def without_tenant(item: pytest.Item) -> None:
     """Fail for a test's own marker about a tenant that the test does not have; a module's or a class's may be."""
     for mark in item.own_markers:
+        if mark.name == "reinfer" and mark.kwargs and mark.kwargs.keys() <= OF_TESTS:
+            continue
         if mark.name in ABOUT:
             pytest.fail(
                 f"{mark.name} is about the tenant of the fixture `reinfer`, which the test does not use: ask for it. "

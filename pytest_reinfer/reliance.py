@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_reinfer.contract import Shape
     from pytest_reinfer.evidence import Rule
-    from pytest_reinfer.wire import Exchange, Request
+    from pytest_reinfer.wire import JSON, Exchange, Request
 
 MOST: Final = 1000  # so many rules are remembered
 SHOWN: Final = 20  # so many of them a failure shows
@@ -79,6 +79,10 @@ class Reliance:
         for rule in left_out[: MOST - len(self._left_out)]:
             self._left_out.setdefault(f"{rule.about} {rule}", rule)
         return answered
+
+    def shown(self, route: str, answer: JSON) -> JSON:
+        """An answer of a route without what is known on lesser evidence."""
+        return evidence.trimmed(route, answer, self._kind).answer
 
     def take(self) -> LesserEvidence | None:
         """The error that tells the rules, and nothing left to tell; None where there are none."""

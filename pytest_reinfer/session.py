@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reinfer.markers import BUDGET, FAIL, MARKER, RERUNS, obey, without_tenant, wrong
+from pytest_reinfer.markers import BUDGET, FAIL, MARKER, OF_TESTS, RERUNS, obey, without_tenant, wrong
 from pytest_reinfer.patching import Link, Replaced
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Session:
         marks.reverse()  # the closest last
         settings = self._settings(marks)
         sleep, tls, live = settings.pop("sleep"), settings.pop("tls"), settings.pop("live")
-        for said in ("strict", "mutants"):  # of the test, whatever tenants it has
+        for said in OF_TESTS:
             settings.pop(said, None)
         if sleep not in ("real", "clock"):
             wrong(f"sleep is 'real' or 'clock', not {sleep!r}", MARKER)

@@ -43,6 +43,10 @@ class Unexpected:
         self._stopped: list[str] = []
         self._crash: BaseException | None = None
 
+    def lets_pass(self, what: str) -> bool:
+        """Whether the test says that it means requests of which this becomes."""
+        return what not in self._told
+
     def add(self, request: Request, what: str | None, route: str | None = None) -> None:
         """Remember a request for a route and what became of it, where that is to be told."""
         if what == "unauthorized" and route is None:

@@ -209,6 +209,84 @@ def test_without_the_option_nothing_of_it_is_loaded(pytester: pytest.Pytester) -
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
+def test_a_client_that_compares_with_what_the_tenant_shows_passes_strictly(pytester: pytest.Pytester) -> None:
+    tests = """
+def test_exported(reinfer):
+    reinfer.add_dataset("acme/support", comments=60)
+    entries = export(reinfer).json()["comments"]
+    assert entries == reinfer.exported("acme/support")
+"""
+    run(pytester, tests, "--reinfer-strict").assert_outcomes(passed=1)
+
+
+def test_what_the_tenant_refuses_by_a_rule_that_no_schema_says_is_told(pytester: pytest.Pytester) -> None:
+    tests = """
+@pytest.mark.parametrize("body", [
+    {"comment_uids": ["18ba5ce699f8da1f.a"], "from": "2020-01-01T00:00:00Z"}, {"continuation": "junk"},
+    {"from": "2020-02-31"},
+])
+def test_senseless(reinfer, reinfer_contract, body):
+    reinfer.add_dataset("acme/support", comments=2)
+    assert export(reinfer, **body).status_code in (400, 422)
+
+def test_not_there(reinfer, reinfer_contract):
+    assert export(reinfer).status_code == 404
+"""
+    run(pytester, tests).assert_outcomes(failed=3, passed=1)
+
+
+def test_a_request_whose_answer_never_comes_is_looked_at(pytester: pytest.Pytester) -> None:
+    tests = """
+@pytest.mark.parametrize("kind", ["connection_reset", "read_timeout", "slow_answer"])
+def test_lost(reinfer, kind):
+    reinfer.fail(kind)
+    try:
+        requests.get(reinfer.url + "/api/v1/datasets?page=2", headers=reinfer.headers, timeout=5)
+    except requests.RequestException:
+        pass
+"""
+    run(pytester, tests, "--reinfer-strict").assert_outcomes(failed=3)
+
+
+def test_a_body_where_none_is_taken_is_undocumented(pytester: pytest.Pytester) -> None:
+    tests = """
+def test_body(reinfer):
+    ask(reinfer, "GET", "/api/v1/datasets", {"limit": 5})
+"""
+    run(pytester, tests).assert_outcomes(passed=1)
+    run(pytester, tests, "--reinfer-strict").assert_outcomes(failed=1)
+
+
+def test_a_test_of_its_own_tenants_can_leave_the_strictness(pytester: pytest.Pytester) -> None:
+    tests = """
+@pytest.mark.reinfer(strict=False)
+def test_own():
+    with FakeTenant() as tenant:
+        ask(tenant, "GET", "/api/v1/datasets?page=2")
+
+@pytest.mark.reinfer(unknown_routes="allow")
+def test_means_it(reinfer):
+    ask(reinfer, "GET", "/api/v1/nothing")
+
+def test_login(reinfer):
+    reinfer.fail("login_redirect")
+    ask(reinfer, "GET", "/api/v1/datasets")
+"""
+    run(pytester, tests, "--reinfer-strict").assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("header", ["TOKEN", "Bearer:TOKEN", "Token TOKEN", "Bearer\u00a0TOKEN"])
+def test_a_token_is_never_told(header: str) -> None:
+    secret = "2c33a4deb948c0ffee"
+    request = {
+        "method": "GET",
+        "url": "/api/v1/datasets",
+        "headers": {"Authorization": header.replace("TOKEN", secret)},
+    }
+    (breach,) = contract.breaches(request)
+    assert secret not in repr(breach)
+
+
 # ------------------------------------------------------------------------------------------------------- all routes
 
 
@@ -231,7 +309,7 @@ def test_strictly_every_route_still_answers_what_the_vendor_published(route: con
 
 def test_so_many_breaches_are_told_and_so_many_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_reinfer.options.exchanges.MOST", 30)
-    tenant = FakeTenant(unknown_routes="allow")
+    tenant = FakeTenant()
     watched = Exchanges(strict=False).open()
     for number in range(40):
         ask(tenant, "GET", f"/api/v1/nothing/{number}")

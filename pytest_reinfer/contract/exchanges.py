@@ -39,7 +39,8 @@ def _starts() -> re.Pattern[str]:
 def request_of(thing: Any) -> Request:
     """A request as ours: of `wire`, `requests`, httpx, of a log of a tenant, or a mapping; or that of an answer.
 
-    A mapping has `method` and `url`, and may have `headers` and `json` or `body`. Raises TypeError for anything else.
+    A mapping has `method` and `url`, and may have `headers` and `json` or `body`. Raises TypeError for anything else,
+    and ValueError for one of a log whose body was not kept.
     """
     __tracebackhide__ = True
     if isinstance(thing, Request):
@@ -50,7 +51,11 @@ def request_of(thing: Any) -> Request:
     if hasattr(thing, "status_code") and hasattr(thing, "request"):  # an answer, which knows what it is to
         return request_of(thing.request)
     if hasattr(thing, "target") and hasattr(thing, "arguments"):  # of a log, which keeps no headers
-        return Request(thing.method, thing.target, thing.arguments, {}, thing.body or b"")
+        if thing.body is None:
+            raise ValueError("The body of this request is longer than the log keeps: FakeTenant(log_bodies=...).")
+        return Request(thing.method, thing.target, thing.arguments, {}, thing.body)
+    if hasattr(thing, "prepare") and hasattr(thing, "params"):
+        raise TypeError("This request is not prepared yet, and so has no body: give request.prepare().")
     if all(hasattr(thing, name) for name in ("method", "url", "headers")):
         content = thing.content if hasattr(thing, "content") else getattr(thing, "body", b"")
         return _request(thing.method, str(thing.url), thing.headers, _bytes(content))
