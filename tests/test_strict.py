@@ -248,6 +248,17 @@ def test_lost(reinfer, kind):
     run(pytester, tests, "--reinfer-strict").assert_outcomes(failed=3)
 
 
+def test_a_refusal_that_follows_from_a_failure_on_demand_is_meant(pytester: pytest.Pytester) -> None:
+    tests = """
+def test_garbled(reinfer):
+    reinfer.add_dataset("acme/support", comments=3)
+    reinfer.fail("garbled_continuation")
+    page = export(reinfer, limit=1).json()
+    assert export(reinfer, limit=1, continuation=page["continuation"]).status_code == 400
+"""
+    run(pytester, tests, "--reinfer-strict").assert_outcomes(passed=1)
+
+
 def test_a_body_where_none_is_taken_is_undocumented(pytester: pytest.Pytester) -> None:
     tests = """
 def test_body(reinfer):

@@ -40,6 +40,7 @@ class Exchanges:
         self._found: dict[str, Breach] = {}  # by the request, and what is told of it
         self._forgotten = 0
         self._left_out: dict[str, Rule] = {}
+        self._failed: set[int] = set()  # the tenants that have met a fault: what follows from it, nobody can tell
         self._seams = [
             Replaced(FakeTenant, "exchanged", self._watching),
             Replaced(FakeTenant, "unanswered", self._watching_breaks),
@@ -120,7 +121,9 @@ class Exchanges:
         """Remember what is wrong; with the answer of a fault the test means to have something wrong."""
         response = exchange.response if exchange is not None and fault is None else None
         found = contract.breaches(request, response, strict=self._strict)
-        if exchange is not None and fault is None and not found:
+        if fault is not None:
+            self._failed.add(id(tenant))
+        if exchange is not None and id(tenant) not in self._failed and not found:
             found = list(_refused(exchange))
         for breach in found:
             if breach.rule in ("route", "method") and (fault is not None or tenant.unknown_routes_pass):
