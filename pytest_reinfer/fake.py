@@ -287,7 +287,7 @@ class FakeTenant:
         return self._unexpected.lets_pass("unknown_route")
 
     def unanswered(self, request: Request) -> None:
-        """Know of a request whose answer does not come, or not whole; as `exchanged`, to be watched."""
+        """Know of a request whose answer does not come; as `exchanged`, to be watched."""
 
     def shown(self, route: str, answer: JSON) -> JSON:
         """What the tenant itself shows of an answer of a route: as much of it as a client is given."""
@@ -325,15 +325,18 @@ class FakeTenant:
     def _met(self, request: Request) -> Response:
         """What a request meets of the faults in force."""
         met = injection.answer(self._state, request, self._injections, self._unlocked)
-        if met.trouble is None and met.response is not None:
-            exchange = Exchange(met.response, met.route, met.permission, met.refusal)
-            met = met._replace(response=self.exchanged(request, exchange, met.fault).response)
+        came = met.response if met.trouble is None else met.trouble.response
+        if came is None:
+            self.unanswered(request)
+        else:
+            exchange = Exchange(came, met.route, met.permission, met.refusal)
+            came = self.exchanged(request, exchange, met.fault).response
         self.requests.add(request, met.status, met.route, met.permission, met.fault)
         self._unexpected.add(request, met.refusal, met.route)
-        if met.trouble is None and met.response is not None:
-            return met.response
-        self.unanswered(request)
+        if met.trouble is None and came is not None:
+            return came
         trouble = met.trouble or Trouble("connection_closed")
+        trouble.response = came
         trouble.passes, trouble.hangs = self.clock.advance, partial(self._hung, request)
         raise trouble
 
