@@ -311,3 +311,31 @@ def test_of_many_breaches_a_failure_tells_some() -> None:
     broken = {"status": 200, "json": {"status": "ok", "comments": [{}] * 30}}
     with pytest.raises(AssertionError, match=r"\.\.\. \d+ in all$"):
         contract.assert_kept(export(), broken)
+
+
+def test_without_being_asked_nobody_is_read_strictly() -> None:
+    asked = {"method": "GET", "url": f"{LIST}?page=2", "headers": AUTHORIZED}
+    assert contract.breaches(asked) == []
+    contract.assert_kept(asked)
+    with pytest.raises(AssertionError, match=r"\$\.query\.page: undocumented: expected \"no parameter\""):
+        contract.assert_kept(asked, strict=True)
+
+
+def test_a_status_that_nobody_speaks_of_is_told_with_the_evidence_of_its_route() -> None:
+    (breach,) = contract.breaches(export(), {"status": 418, "json": {}})
+    schema = contract.documents()["routes/export_dataset.json"]
+    assert breach.evidence == schema["x-evidence"]["x-route"]
+    assert {200, 400, 404, 503} <= set(breach.expected)
+    nowhere = {"method": "GET", "url": f"{URL}/api/v1/nowhere"}
+    *_, breach = contract.breaches(nowhere, {"status": 418, "json": {}})
+    assert breach.evidence == contract.convention("x-errors")["unknown_route"]["evidence"]
+    assert 200 not in breach.expected
+    assert {401, 404} <= set(breach.expected)
+
+
+def test_what_is_missing_in_a_header_is_called_nothing() -> None:
+    without = contract.breaches(export(headers={"X-Any": "1"}))
+    assert [(breach.path, breach.got) for breach in without] == [
+        ("$.headers.Authorization", "nothing"),
+        ("$.headers.Content-Type", "nothing"),
+    ]
