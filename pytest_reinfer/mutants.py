@@ -15,6 +15,10 @@ BROKE: Final = "broke"  # the client failed, over what the contract allows
 NOTICED: Final = "noticed"  # the test failed, as it should where the client receives something else
 UNNOTICED: Final = "unnoticed"  # the test passed though the client received something else
 STOOD: Final = "stood"  # a harmless one, and the test passed
+UNMET: Final = "unmet"  # no answer of its run carried it, so that nothing can be said
+REMEMBERS: Final = (
+    "The client or a fixture remembers answers: clear its caches before each run, such as by an autouse fixture."
+)
 SHOWN = 60  # so many lines of a kind the terminal shows
 
 
@@ -54,6 +58,7 @@ class Told(NamedTuple):
     seconds: float
     left: Sequence[str]  # the tests that were not varied, and why
     cut: Sequence[str]  # those that were not varied to the end
+    notes: Sequence[str] = ()  # what all of it lacks
 
     @property
     def broke(self) -> list[Outcome]:
@@ -67,6 +72,11 @@ class Told(NamedTuple):
         return _firsts(each for each in self.outcomes if each.came == UNNOTICED and each.variation not in seen)
 
     @property
+    def unmet(self) -> list[Outcome]:
+        """Of each test, the variations that it did not meet in their runs."""
+        return [each for each in self.outcomes if each.came == UNMET]
+
+    @property
     def depended(self) -> list[Outcome]:
         """Of each field without which, or with another value, a test fails, the first such; the innermost alone."""
         found = _firsts(each for each in self.outcomes if not each.variation.harmless and each.came in (BROKE, NOTICED))
@@ -78,22 +88,28 @@ class Told(NamedTuple):
         return {
             "broke": [each.json() for each in self.broke],
             "unnoticed": [each.json() for each in self.unnoticed],
+            "not_met": [each.json() for each in self.unmet],
             "depended": [each.json() for each in self.depended],
             "runs": self.runs,
             "seconds": round(self.seconds, 3),
             "not_varied": [*self.left],
             "cut": [*self.cut],
+            "notes": [*self.notes],
         }
 
     def lines(self) -> Iterator[str]:
         """It for people to read."""
         tests, broke, unnoticed = {each.test for each in self.outcomes}, self.broke, self.unnoticed
         yield f"{self.runs} runs of {len(tests)} test{'s' * (len(tests) != 1)}, {self.seconds:.1f} s"
+        yield from self.notes
         yield from (f"CUT by --reinfer-mutants-max, the rest was not tried: {each}" for each in self.cut)
         yield from _shown("not varied", self.left)
         if broke:
             yield f"broke the client, which has to stand them: {len(broke)}"
             yield from _cut([f"  {each.variation}: {each.error}\n    {each.again}" for each in broke])
+        if self.unmet:
+            yield f"not met in its run: {len(self.unmet)}. {REMEMBERS}"
+            yield from _cut([*self._forgotten()])
         if unnoticed:
             rolled = [f"  {told}\n    {each.again}" for told, each in self._rolled(unnoticed)]
             yield f"no test noticed, for none looks there: {len(unnoticed)}, in {len(rolled)} places"
@@ -101,6 +117,14 @@ class Told(NamedTuple):
         if self.depended:
             yield f"the fields that tests depend on: {len(self.depended)}"
             yield from _cut([f"  {' '.join(_field(each))}\n    {each.again}" for each in self.depended])
+
+    def _forgotten(self) -> Iterator[str]:
+        """How many variations each test did not meet, with the first."""
+        tests: dict[str, list[Outcome]] = {}
+        for each in self.unmet:
+            tests.setdefault(each.test, []).append(each)
+        for test, found in sorted(tests.items()):
+            yield f"  {test}: {len(found)}\n    {found[0].again}"
 
     def _rolled(self, unnoticed: list[Outcome]) -> Iterator[tuple[str, Outcome]]:
         """What nobody noticed, field by field; not what is in a field of which nobody noticed anything."""
@@ -117,7 +141,7 @@ class Told(NamedTuple):
                 yield f"{' '.join(field)} ({kinds}{more})", found[0]
 
 
-def told(tests: Iterable[dict[str, Any]]) -> Told:
+def told(tests: Iterable[dict[str, Any]], notes: Sequence[str] = ()) -> Told:
     """What tests told, each in the plain values of its report, put together in an order of its own."""
     outcomes, left, cut, seconds, runs = [], [], [], 0.0, 0
     for test in sorted(tests, key=lambda test: str(test["test"])):
@@ -132,7 +156,7 @@ def told(tests: Iterable[dict[str, Any]]) -> Told:
             for variation, came, error in test["outcomes"]
         ]
     outcomes.sort(key=lambda each: (each.variation.route, each.variation.steps, each.variation.kind))
-    return Told(outcomes, runs, seconds, left, cut)
+    return Told(outcomes, runs, seconds, left, cut, notes)
 
 
 def _field(outcome: Outcome) -> tuple[str, str]:

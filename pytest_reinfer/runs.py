@@ -98,9 +98,13 @@ def reported(name: str, verdict: Verdict) -> list[pytest.TestReport]:
 
 
 def command(item: pytest.Item) -> str:
-    """What a shell takes to run a test alone."""
+    """What a shell takes to run a test alone, as it was run."""
     file = os.path.relpath(item.path, item.config.invocation_params.dir)
-    return f"pytest {shlex.quote('::'.join([file, *item.nodeid.split('::')[1:]]))}"
+    seed = item.config.getoption("reinfer_seed")
+    given = [f" --reinfer-seed={seed}"] * (seed is not None) + [" --reinfer-strict"] * item.config.getoption(
+        "reinfer_strict"
+    )
+    return f"pytest {shlex.quote('::'.join([file, *item.nodeid.split('::')[1:]]))}{''.join(given)}"
 
 
 class _Errors:

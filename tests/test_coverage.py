@@ -367,6 +367,9 @@ def test_what_the_fake_does_not_build_is_told_and_not_counted(tally: Tally) -> N
         ({"order_by": []}, {"body.order_by of another value, refused"}),
         ({"limit": 256, "order_by": "id"}, {"body.order_by of another value, refused"}),
         ({"limit": 256, "strange": 1}, set()),
+        ({"limit": 257, "strange": 1}, set()),
+        ({"limit": 0, "order_by": "id"}, {"body.order_by of another value, refused"}),
+        ({"source_ids": ["0" * 16, "0" * 17]}, {"body.source_ids[] of 17 characters, refused"}),
     ],
 )
 def test_a_value_at_a_limit_counts_where_it_is_answered_and_one_beyond_where_it_is_refused(
@@ -547,7 +550,7 @@ def test_the_to_do_list_is_short_and_has_something_of_every_kind(tally: Tally) -
     assert len(todo) == table.MOST + 1
     assert todo[-1].startswith("  ... and ")
     assert '  export_dataset: reinfer.fail(401, route="export_dataset")' in todo
-    assert "  export_dataset: send body.comment_uids" in todo
+    assert "  export_dataset: be answered 200 with body.comment_uids" in todo
     assert "  export_dataset: send body.comment_uids of 257 items, refused" in todo
     assert "  export_dataset: get an answer with continuation" in todo
     assert '  any route: reinfer.fail("unauthorized")' in todo

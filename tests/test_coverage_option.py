@@ -165,11 +165,17 @@ def test_the_json_has_it_all_in_a_shape_that_stays(
                         error("schema_violation", "test_gone[17-400]", ', message="..."'),
                         error("no_such_dataset", "test_gone[16-404]"),
                     ),
-                    "fields": group(1, 100.0, item("path.dataset_id", "send path.dataset_id", "test_again")),
+                    "fields": group(
+                        1, 100.0, item("path.dataset_id", "be answered 200 with path.dataset_id", "test_again")
+                    ),
                     "values": group(
                         2,
                         100.0,
-                        item("path.dataset_id of 16 characters", "send path.dataset_id of 16 characters", "test_again"),
+                        item(
+                            "path.dataset_id of 16 characters",
+                            "be answered 200 with path.dataset_id of 16 characters",
+                            "test_again",
+                        ),
                         item(
                             "path.dataset_id of 17 characters, refused",
                             "send path.dataset_id of 17 characters, refused",

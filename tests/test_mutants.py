@@ -377,6 +377,7 @@ def test_too_many_runs_are_cut_and_it_says_so(pytester: pytest.Pytester) -> None
             ["--reinfer-mutants", "--reinfer-mutants-json=no/such/x"],
             "*--reinfer-mutants-json: there is no folder *no/such",
         ),
+        (["--reinfer-mutants", "--reinfer-mutant=export_dataset:charset"], "*one alone: give one of the options*"),
         (["--reinfer-mutants", "--reinfer-mutants-max=0"], "*at least 1, not '0'*"),
         (["--reinfer-mutant=export_dataset:gone"], "*'gone' is no kind of variation. There are: *"),
     ],
@@ -385,6 +386,95 @@ def test_a_wrong_option_is_refused(pytester: pytest.Pytester, arguments: list[st
     result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([wrong])
+
+
+CACHED = """
+import functools
+
+@functools.cache
+def cached(url, token):
+    return requests.get(url + "/api/v1/datasets", headers={"Authorization": "Bearer " + token}, timeout=5).json()
+
+def names(tenant):
+    return [each["name"] for each in cached(tenant.url, tenant.token)["datasets"]]
+
+def test_it(tenant): assert names(tenant) == ["support"]
+"""
+
+
+def test_what_a_client_that_remembers_answers_did_not_meet_is_told_apart(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HEAD + CACHED)
+    result, report = told(pytester)
+    result.assert_outcomes(passed=1)
+    assert (report["broke"], report["unnoticed"], report["depended"]) == ([], [], [])
+    assert len(report["not_met"]) == report["runs"] > 0
+    result.stdout.fnmatch_lines(
+        [
+            f"not met in its run: {report['runs']}. The client or a fixture remembers answers: clear its caches *",
+            f"  test_*.py::test_it: {report['runs']}",
+            "    pytest test_*.py::test_it --reinfer-mutant=list_datasets:*",
+        ]
+    )
+    assert "no test noticed" not in result.stdout.str()
+    pytester.makepyfile(HEAD + CACHED + "@pytest.fixture(autouse=True)\ndef forget(): cached.cache_clear()\n")
+    _, report = told(pytester)
+    assert report["not_met"] == []
+    assert "list_datasets:script:datasets.each.title" in [each["variation"] for each in report["unnoticed"]]
+
+
+def test_a_test_that_passes_once_is_not_varied_and_breaks_no_client(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+@pytest.fixture(scope="module")
+def seen(): return []
+
+def read(tenant, seen):
+    if seen:
+        raise RuntimeError("once more")
+    seen.append(post(tenant))
+
+def test_once(tenant, seen): read(tenant, seen)
+"""
+    )
+    result, report = told(pytester)
+    result.assert_outcomes(passed=1)
+    assert (report["runs"], report["broke"], report["depended"]) == (0, [], [])
+    (left,) = report["not_varied"]
+    assert left.endswith("::test_once: it does not pass twice in one process, even where nothing is varied")
+
+
+def test_a_worker_that_crashes_is_told_with_the_test_that_it_ran(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD + "import os\ndef test_a(tenant): post(tenant)\ndef test_boom(tenant): post(tenant) and os._exit(3)\n"
+    )
+    result, report = told(pytester, "-p", "xdist", "-n1", "--max-worker-restart=1")
+    result.assert_outcomes(passed=1, failed=1)
+    assert [each.partition("::")[2] for each in report["not_varied"]] == [
+        "test_boom: the worker that ran it ended early"
+    ]
+    (note,) = report["notes"]
+    assert note.startswith("The worker gw0 ended early")
+    result.stdout.fnmatch_lines([note.replace("[", "[[]"), "not varied: 1"])
+
+
+def test_the_command_of_a_variation_says_the_seed_and_strict_and_its_error_no_address(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+def read(page):
+    if "thread_id" not in page["comments"][0]["comment"]:
+        raise ValueError(f"not in {object()}")
+
+def test_it(tenant): read(post(tenant))
+"""
+    )
+    _, report = told(pytester, "--reinfer-seed=5", "--reinfer-strict")
+    (broke,) = (each for each in report["broke"] if each["kind"] == "absent")
+    assert broke["error"] == "ValueError: not in <object object at 0x...>"
+    assert "::test_it --reinfer-seed=5 --reinfer-strict --reinfer-mutant=export_dataset:absent:" in broke["command"]
 
 
 def test_with_the_debugger_nothing_is_varied_but_one_may_be(pytester: pytest.Pytester) -> None:

@@ -23,11 +23,15 @@ CONSTRAINTS = (RULES | CONTAINERS | STRUCTURE) - {"$ref"}
 
 
 class Problem(NamedTuple):
-    """What is wrong with a value: where (a JSON path), in the words of `jsonschema`, and what is allowed there."""
+    """What is wrong with a value: where (a JSON path), in the words of `jsonschema`, and what is allowed there.
+
+    steps: the keys and indices that lead there.
+    """
 
     path: str
     message: str
     allowed: str
+    steps: tuple[str | int, ...]
 
 
 @cache
@@ -99,8 +103,9 @@ def problem(ref: str, value: Any) -> Problem | None:
 
     breach = best_match(words(ref).iter_errors(value))
     if breach is None:  # an infinity, which Python takes for a number
-        return Problem("$", "it holds a number that no JSON can hold", "")
-    return Problem(breach.json_path, breach.message, _allowed(breach.schema, str(breach.validator)))
+        return Problem("$", "it holds a number that no JSON can hold", "", ())
+    allowed = _allowed(breach.schema, str(breach.validator))
+    return Problem(breach.json_path, breach.message, allowed, (*breach.absolute_path,))
 
 
 def _allowed(schema: Any, broken: str) -> str:

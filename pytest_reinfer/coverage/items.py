@@ -188,14 +188,14 @@ def _of_spot(route: str, place: Spot, *, unbuilt: bool = False) -> Iterator[Item
     """The items of a place, and of those below it."""
     unbuilt = unbuilt or "*" in place.unbuilt
     if place.field:
-        yield Item(route, "fields", place.name, f"send {place.name}", unbuilt)
+        yield Item(route, "fields", place.name, f"be answered {OK} with {place.name}", unbuilt)
     for end in place.ends:
         if isinstance(end, Choice):
             for value, name in end.names.items():
                 said = unbuilt or json.loads(value) in place.unbuilt
-                yield Item(route, "values", name, f"send {name}", said)
+                yield Item(route, "values", name, f"be answered {OK} with {name}", said)
         else:
-            yield Item(route, "values", end.at, f"send {end.at}", unbuilt)
+            yield Item(route, "values", end.at, f"be answered {OK} with {end.at}", unbuilt)
         if end.beyond is not None:
             yield Item(route, "values", end.beyond, f"send {end.beyond}", unbuilt)
     below = (*place.members.values(), *(each for _, each in place.patterns), place.items)

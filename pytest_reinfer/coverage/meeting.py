@@ -41,8 +41,10 @@ def met(
     status = response.status
     if status in statuses(route):
         yield route, "statuses", str(status)
-    if status == OK or (refusal == REFUSED and fault is None):
-        yield from _asked(request, route, refused=status != OK)
+    if status == OK:
+        yield from _asked(request, route)
+    elif refusal == REFUSED and fault is None:
+        yield from _beyond(request, route)
     if status == OK and fault is None:
         yield from _answered(route, response.body, wanted)
 
@@ -71,14 +73,42 @@ def _errors(route: str | None, status: int, refusal: str | None, fault: str | No
         yield from alike if len(alike) == 1 else ()  # of several it is none in particular
 
 
-def _asked(request: Request, route: str, *, refused: bool) -> Iterator[Key]:
-    """The fields of a request and their values, or what was beyond a limit in one that was refused."""
+def _asked(request: Request, route: str) -> Iterator[Key]:
+    """The fields of a request and their values."""
     found: set[tuple[str, str]] = set()
     for part in PARTS:
         place = spot(route, part)
         if place is not None:
-            _walk(place, [_value(request, route, part)], found, refused=refused)
+            _walk(place, [_value(request, route, part)], found)
     yield from ((route, group, name) for group, name in found)
+
+
+def _beyond(request: Request, route: str) -> Iterator[Key]:
+    """What was beyond a limit in a request that was refused: of several places only the one that the answer names."""
+    for part in PARTS:
+        place = spot(route, part)
+        if place is None:
+            continue
+        value = _value(request, route, part)
+        problem = contract.problem(f"routes/{route}.json#/properties/{part}", value)
+        if problem is None:
+            continue
+        for step in problem.steps:
+            below = _below(place, step)
+            if below is None:
+                return
+            place, value = below, value[step]
+        for end in place.ends:
+            yield from ((route, "values", name) for name in end.met([value]) if name == end.beyond)
+        return
+
+
+def _below(place: Spot, step: str | int) -> Spot | None:
+    """The place that a step leads to; None where no schema speaks of it."""
+    if isinstance(step, int):
+        return place.items
+    fitting = (below for pattern, below in place.patterns if pattern.search(step))
+    return place.members.get(step) or next(fitting, None)
 
 
 def _value(request: Request, route: str, part: str) -> Any:
@@ -93,20 +123,20 @@ def _value(request: Request, route: str, part: str) -> Any:
         return None
 
 
-def _walk(place: Spot, values: list[Any], found: set[tuple[str, str]], *, refused: bool) -> None:
+def _walk(place: Spot, values: list[Any], found: set[tuple[str, str]]) -> None:
     """Put what the values at a place meet, and what stands in them, with the rest that was found.
 
     All values of a place at once: a batch has thousands, and few places.
     """
-    if place.field and not refused:
+    if place.field:
         found.add(("fields", place.name))
     for end in place.ends:
-        found.update(("values", name) for name in end.met(values) if (name == end.beyond) == refused)
+        found.update(("values", name) for name in end.met(values) if name != end.beyond)
     objects = [value for value in values if isinstance(value, dict)] if place.members or place.patterns else []
     for name, below in place.members.items():
         inner = [value[name] for value in objects if name in value]
         if inner:
-            _walk(below, inner, found, refused=refused)
+            _walk(below, inner, found)
     for pattern, below in place.patterns:
         inner = [
             value
@@ -115,8 +145,8 @@ def _walk(place: Spot, values: list[Any], found: set[tuple[str, str]], *, refuse
             if name not in place.members and pattern.search(name)
         ]
         if inner:
-            _walk(below, inner, found, refused=refused)
+            _walk(below, inner, found)
     if place.items is not None:
         inner = [item for value in values if isinstance(value, list) for item in value]
         if inner:
-            _walk(place.items, inner, found, refused=refused)
+            _walk(place.items, inner, found)

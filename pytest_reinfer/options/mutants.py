@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sysconfig
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from _pytest import timing  # which no test can turn back
 
 from pytest_reinfer import mutants, runs, variations
-from pytest_reinfer.mutants import BROKE, NOTICED, STOOD, UNNOTICED
+from pytest_reinfer.mutants import BROKE, NOTICED, STOOD, UNMET, UNNOTICED
 from pytest_reinfer.runs import Verdict
 from pytest_reinfer.varying import Varied, Watched
 
@@ -27,6 +28,7 @@ NAME: Final = "reinfer_mutants"  # of what reports carry
 MOST: Final = 1000  # runs of a test
 LONGEST: Final = 160  # so much of an exception's words
 OURS: Final = str(Path(__file__).parent.parent)
+ADDRESS: Final = re.compile(r"(?<= at )0x[0-9a-fA-F]+")  # of an object, another one in every process
 SEEN: Final = (AssertionError, pytest.fail.Exception)
 
 
@@ -37,7 +39,13 @@ class Mutants:
         self._config = config
         self._others = others
         only: str | None = config.getoption("reinfer_mutant")
+        if only is not None and config.getoption("reinfer_mutants"):
+            raise pytest.UsageError(
+                "--reinfer-mutants runs all variations, --reinfer-mutant=... one alone: give one of the options."
+            )
         self._only = None if only is None else variations.read(only)
+        self._crashed: list[str] = []  # tests whose worker of pytest-xdist ended under them
+        self._notes: list[str] = []
         self._most: int = config.getoption("reinfer_mutants_max") or MOST
         file: str | None = config.getoption("reinfer_mutants_json")
         self._file = None if file is None else Path(config.invocation_params.dir, file)
@@ -91,13 +99,15 @@ class Mutants:
         return Verdict(ran, f"1 run: {variation}: met nothing", failure=failure)
 
     def _all(self, item: pytest.Item, told: dict[str, Any]) -> Verdict:
-        """The run as it is, and one for each variation of the answers that it met."""
+        """The run as it is, once more to see that it can be, and one for each variation of the answers that it met."""
         started, watched = timing.perf_counter(), list[Watched]()
         base = runs.run(item, watch=lambda tenant: watched.append(Watched(tenant)))
         if not base.passed or any(report.outcome != "passed" for report in base.reports):
             told["left"] = "it does not pass as it is"
         elif not any(each.answers for each in watched):
             told["left"] = "it meets no answer of its tenant's"
+        elif not runs.run(item, explain=False).passed:
+            told["left"] = "it does not pass twice in one process, even where nothing is varied"
         if told["left"] is not None:
             return Verdict(base, f"not varied: {told['left']}")
         every = [
@@ -126,16 +136,33 @@ class Mutants:
         if reporter is not None and reporter.isatty() and not hasattr(self._config, "workerinput"):
             reporter.rewrite(line, erase=True)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """Know the test that a worker of pytest-xdist did not end."""
+        self._crashed.append(crashitem)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Know that a worker of pytest-xdist did not end as it should."""
+        if not hasattr(node, "workeroutput"):
+            why = f" ({str(error).strip().splitlines()[0]})" if error and str(error).strip() else ""
+            self._notes.append(
+                f"The worker {node.gateway.id} ended early{why}: nothing is told of the test that it ran."
+            )
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell what came of all tests, and write it where that is asked for."""
         if self._only is not None:
             return
         reports = [each for found in terminalreporter.stats.values() for each in found]
         ended = [each for each in reports if getattr(each, "when", None) == "teardown"]
-        told = mutants.told([told for each in ended if (told := _told(each)) is not None])
+        found = [test for test in map(_told, ended) if test is not None]
+        crashed = {*self._crashed}.difference(test["test"] for test in found)  # which another worker may have run
+        found += [_blank(test) | {"left": "the worker that ran it ended early"} for test in crashed]
+        told = mutants.told(found, self._notes)
         terminalreporter.section("reinfer: mutants of the answers")
         for line in told.lines():
-            terminalreporter.line(line, yellow=line.startswith("CUT"), bold=not line.startswith(" "))
+            terminalreporter.line(line, yellow=line.startswith(("CUT", "The worker")), bold=not line.startswith(" "))
         if not told.outcomes:
             terminalreporter.line("NOTHING was varied: no test that passes met an answer of the fixture `reinfer`.")
         if self._file is not None:
@@ -163,6 +190,8 @@ def _verdict(ran: Ran, told: dict[str, Any]) -> Verdict:
     broke = [(variation, words) for variation, came, words in outcomes if came == BROKE]
     unnoticed = sum(came == UNNOTICED for _, came, _ in outcomes)
     total = f"{len(outcomes)} runs: {len(broke)} broke the client, {unnoticed} unnoticed"
+    unmet = sum(came == UNMET for _, came, _ in outcomes)
+    total += f", {unmet} not met" * bool(unmet)
     total += f", CUT from {told['variations']} runs by --reinfer-mutants-max" * (len(outcomes) < told["variations"])
     if not broke:
         return Verdict(ran, total, told["seconds"])
@@ -176,6 +205,8 @@ def _came(variation: Variation, ran: Ran) -> str:
     """What came of a variation: whether the test failed, and if so, whether it noticed or the client broke."""
     if any(each.endless for each in ran.arranged):
         return BROKE
+    if not ran.met:
+        return UNMET
     if not ran.failed:
         passed = STOOD if variation.harmless else UNNOTICED
         return NOTICED if ran.skipped and not variation.harmless else passed
@@ -219,5 +250,5 @@ def _words(ran: Ran) -> str:
     """What a run failed with, in a line."""
     if not ran.errors:
         return ""
-    words = " ".join(f"{type(ran.errors[0]).__name__}: {ran.errors[0]}".split())
+    words = ADDRESS.sub("0x...", " ".join(f"{type(ran.errors[0]).__name__}: {ran.errors[0]}".split()))
     return words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
