@@ -173,8 +173,7 @@ def _answered(found: Match, sent: Request, answer: Response, asked: list[Breach]
             yield from _page(route, sent, answer)
         return
     refusals = _refusals(None if route is None else route.name, bool(found.allowed))
-    statuses = {OK} if route is not None else set()
-    statuses |= {conventions.error(name).status for name in refusals}
+    statuses = {conventions.error(name).status for name in refusals}
     statuses |= {entry["status"] for entry in conventions.convention("x-failures").values()}
     if answer.status not in statuses:
         evidence = _route_evidence(route)
