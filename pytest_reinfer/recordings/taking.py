@@ -49,6 +49,7 @@ class _Shown:
         self.tags: dict[str, dict[str, JSON]] = {}  # by full name of the dataset and name
         self.of: dict[str, str] = {}  # the full names of sources that were asked for by name, by id
         self.left: Counter[str] = Counter()
+        self.dropped = False  # whether anything was deleted
         self.newest = 0
 
 
@@ -60,7 +61,7 @@ def take(path: Path, tenant: Tenant) -> tuple[str, ...]:
     shown = _Shown()
     for exchange in recorded(path):
         _look(exchange, shown)
-    if not any((shown.project, shown.source, shown.dataset, shown.bucket, shown.comment)):
+    if not shown.dropped and not any((shown.project, shown.source, shown.dataset, shown.bucket, shown.comment)):
         told = "; ".join(_told(shown)) or "it holds no exchange"
         raise BadRecording(f"{path}: no answer in it shows a project, dataset, source, bucket or comment: {told}.")
     _put(shown, tenant)
@@ -101,6 +102,7 @@ def _look(exchange: Recorded, shown: _Shown) -> None:
         for comment_id in parse_qs(exchange.request.query).get("id", ()):
             for uid in [uid for uid in shown.comment if uid.partition(".")[2] == comment_id]:
                 del shown.comment[uid]
+                shown.dropped = True
     else:
         _take(route, found.parameters, body, shown)
 
@@ -112,6 +114,7 @@ def _drop(shown: _Shown, table: str, names: tuple[str, ...], parameters: Mapping
     for key, fields in list(things.items()):
         if wanted in (key, f"{fields.get('owner')}/{fields['name']}"):
             del things[key]
+            shown.dropped = True
 
 
 def _take(route: Route, parameters: Mapping[str, str], body: Any, shown: _Shown) -> None:
