@@ -480,7 +480,7 @@ def test_bodies_in_base_64_that_cannot_be_read_are_told_and_not_written(
 
 
 TOKEN = "Zk7QwX93LmNpRt01"
-NAMES_AT = {
+NAMES_AT: dict[str, dict[str, Any]] = {
     "a header": {"headers": {"Authorization": f"Bearer {TOKEN}"}},
     "a cookie": {"headers": {"Cookie": f"a={TOKEN}"}},
     "a key": {"headers": {"X-Api-Key": TOKEN}},
