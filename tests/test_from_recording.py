@@ -149,3 +149,20 @@ def test_settings_are_those_of_a_tenant(full: FakeTenant, tmp_path: Path) -> Non
     twin = FakeTenant.from_recording(tmp_path / "recording", url="https://other.reinfer.io", seed=7)
     assert (twin.url, twin.seed) == ("https://other.reinfer.io", 7)
     assert ask(twin, "GET", DATASET).status == 200
+
+
+def test_what_was_shown_and_deleted_leaves_an_empty_tenant(full: FakeTenant, tmp_path: Path) -> None:
+    twin = of(tmp_path / "recording", [taken(full, "GET", DATASET), taken(full, "DELETE", DATASET)])
+    assert (twin.datasets, twin.untaken) == ((), ())
+
+
+def test_continuations_and_contexts_of_another_tenant_are_told(tmp_path: Path) -> None:
+    other = FakeTenant(seed=7)
+    other.add_dataset("acme/support", comments=40)
+    pages = walk(other)
+    asked = pages[-1]._replace(body=json.dumps({**json.loads(pages[-1].body), "context": "x"}))
+    told = of(tmp_path / "recording", [*pages, asked]).untaken
+    assert set(told) >= {
+        "acme/support: a recorded continuation is refused, for the tenant gives out its own (3)",
+        "export_dataset: a recorded context means nothing to the tenant, which answers another one",
+    }

@@ -172,6 +172,43 @@ def test_a_tenant_on_any_host_counts_and_other_hosts_do_not(full: FakeTenant, wr
     assert found.others == {"other.example.org": 1, "a.example": 1}
 
 
+def test_what_browsers_settle_alone_is_told_and_not_checked(full: FakeTenant, run: Run, write: Write) -> None:
+    one = taken(full, "GET", DATASET)._replace(headers={}, url="http://localhost" + DATASET)
+    asked = {"Access-Control-Request-Method": "GET"}
+    preflight = one._replace(method="OPTIONS", headers=asked, status=204, answer=b"", answer_headers={})
+    had_already = one._replace(status=304, answer=b"", answer_headers={})
+    document = json.loads(har([one, preflight, had_already, one, one, one]))
+    inner = ("data:text/css,a", "blob:https://localhost/api/v1/datasets", "about:blank")
+    for entry, url in zip(document["log"]["entries"][3:], inner, strict=True):
+        entry["request"]["url"] = url
+    code, out, _ = run(write(json.dumps(document)))
+    assert (code, "har, 1 exchanges, 2 preflights and answers 304 not checked, 3 with other hosts" in out) == (0, True)
+
+
+def test_bodies_that_were_not_recorded_are_told(walked: list[Taken], run: Run, write: Write) -> None:
+    document = json.loads(har(walked[:1]))
+    document["log"]["entries"][0]["response"]["content"] = {"size": 500}
+    assert "1 bodies not recorded, and so not checked" in run(write(json.dumps(document)))[1]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit"])
+def test_half_a_character_hides_nothing_of_what_is_told(form: str, run: Run, write: Write) -> None:
+    asked = {"method": "GET", "url": "https://localhost" + DATASETS}
+    broken = {"request": asked, "response": {"status": 200, "json": "\ud800"}}
+    code, out, _ = run(write(json.dumps(broken), "half"), write("nonsense", "other"), "--format", form)
+    assert code == 2
+    assert "$.body" in out
+    assert "other" in out
+
+
+def test_a_report_does_not_take_the_place_of_a_recording(walked: list[Taken], run: Run, write: Write) -> None:
+    path = write(har(walked))
+    before = path.read_bytes()
+    code, _, err = run(path, "--output", path.parent / "." / path.name)
+    assert (code, "is a recording: name another file" in err) == (2, True)
+    assert path.read_bytes() == before
+
+
 # ------------------------------------------------------------------------------------------------ what is no recording
 
 BROKEN = {

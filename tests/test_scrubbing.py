@@ -8,8 +8,11 @@ import html
 import json
 import re
 import tracemalloc
+import zlib
 from collections import Counter
+from contextlib import suppress
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -17,10 +20,11 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recording import DATASET, EXPORT, FORMS, Taken, har, lines, taken, vcr, walk
+from recording import DATASET, DATASETS, EXPORT, FORMS, Taken, har, lines, taken, vcr, walk
 
 from pytest_reinfer import FakeTenant, command
 from pytest_reinfer.recordings import checking, exchanges, files, scrubbing
+from pytest_reinfer.recordings import scrubber as scrubber_module
 from pytest_reinfer.recordings.scrubber import Found, Scrubber
 
 if TYPE_CHECKING:
@@ -400,14 +404,173 @@ def test_where_scrubbed_files_would_meet_is_misuse(
 
 
 def test_more_secrets_than_can_be_looked_for_are_refused(
-    full: FakeTenant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    full: FakeTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = taken(full, "GET", DATASET)
     path = tmp_path / "recording"
     path.write_text(lines([in_answer(one, " ".join(f'"password": "secret-{n}"' for n in range(1100)))]))
+    monkeypatch.setattr(scrubber_module, "MOST_KNOWN", 1000)
     assert check(path) == 1
     assert check(path, "--scrub") == 1
-    assert "more than 1000 different passwords" in capsys.readouterr().out
+    assert "different passwords, tokens and cookies in these files, too many" in capsys.readouterr().out
+
+
+def test_thousands_of_secrets_are_looked_for_everywhere(one: Taken, tmp_path: Path) -> None:
+    secrets = [f"{sha256(str(number).encode()).hexdigest()[:24]}" for number in range(2500)]
+    exchanges_of = [one._replace(headers={"Authorization": f"Bearer {secret}"}) for secret in secrets]
+    exchanges_of += [in_answer(one, f"{'x' * (number % 5)}{secret}z") for number, secret in enumerate(secrets[:40])]
+    path = tmp_path / "recording"
+    path.write_text(lines(exchanges_of))
+    (clean,) = scrubbed(path)
+    text = clean.read_text()
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def exchange(answer: dict[str, Any], *, url: str = "https://localhost" + DATASETS, **sent: Any) -> dict[str, Any]:
+    return {
+        "request": {"method": "GET", "url": url, **sent},
+        "response": {"status": 200, "headers": {"Content-Type": "application/json"}, **answer},
+    }
+
+
+PLAIN = json.dumps({"datasets": [], "status": "ok", "password": "Zk7QwX93LmNpRt01"}).encode()
+LOOKED_INTO = {
+    "raw deflate": zlib.compress(PLAIN)[2:-4],
+    "gzip": gzip.compress(PLAIN),
+    "gzip in gzip": gzip.compress(PLAIN[:20]) + gzip.compress(PLAIN[20:]),
+    "gzip with a name": b"\x1f\x8b\x08\x08" + bytes(6) + b"Zk7QwX93LmNpRt01\0" + gzip.compress(b'{"status":"ok"}')[10:],
+    "UTF-16": PLAIN.decode().encode("utf-16"),
+    "UTF-16 without a mark": PLAIN.decode().encode("utf-16-le"),
+    "UTF-32": PLAIN.decode().encode("utf-32-be"),
+    "Latin-1": PLAIN.replace(b"ok", b"\xe9"),
+}
+NOT_LOOKED_INTO = {
+    "gzip, cut off": gzip.compress(PLAIN)[:-9],
+    "gzip and more": gzip.compress(PLAIN) + bytes(3),
+    "no text": b"\x01\x02\x00\x03" + PLAIN,
+}
+
+
+@pytest.mark.parametrize("written", LOOKED_INTO)
+def test_bodies_in_base_64_give_no_secret_away(written: str, tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    body = base64.b64encode(LOOKED_INTO[written]).decode()
+    path.write_text(json.dumps(exchange({"body_base64": body})))
+    assert check(path) == 1
+    assert check(path, "--scrub", "--into", tmp_path / "clean") in (0, 1)
+    left = base64.b64decode(json.loads((tmp_path / "clean" / "recording").read_text())["response"]["body_base64"])
+    inner = [left]
+    for bits in (31, -15):
+        with suppress(zlib.error):
+            inner.append(zlib.decompress(left, bits))
+    for encoding in ("latin-1", "utf-16-le", "utf-32-be"):
+        assert not any("Zk7QwX93LmNpRt01" in data.decode(encoding, "replace") for data in inner)
+
+
+@pytest.mark.parametrize("written", NOT_LOOKED_INTO)
+def test_bodies_in_base_64_that_cannot_be_read_are_told_and_not_written(
+    written: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "recording"
+    path.write_text(json.dumps(exchange({"body_base64": base64.b64encode(NOT_LOOKED_INTO[written]).decode()})))
+    assert check(path) == 1
+    assert "the body of the response is compressed in a way that cannot be undone" in capsys.readouterr().out
+    assert check(path, "--scrub", "--into", tmp_path / "clean") == 1
+    assert list((tmp_path / "clean").iterdir()) == []
+
+
+TOKEN = "Zk7QwX93LmNpRt01"
+NAMES_AT: dict[str, dict[str, Any]] = {
+    "a header": {"headers": {"Authorization": f"Bearer {TOKEN}"}},
+    "a cookie": {"headers": {"Cookie": f"a={TOKEN}"}},
+    "a key": {"headers": {"X-Api-Key": TOKEN}},
+    "a query": {"url": f"https://localhost{DATASETS}?token={TOKEN}"},
+    "a URL": {"url": f"https://bob:{TOKEN}@localhost{DATASETS}"},
+    "a body": {"json": {"password": TOKEN}},
+}
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit"])
+@pytest.mark.parametrize("scrub", [False, True])
+@pytest.mark.parametrize("at", NAMES_AT)
+def test_a_report_shows_no_secret_that_comes_again_elsewhere(
+    at: str, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, scrub: bool
+) -> None:
+    path = tmp_path / "recording"
+    before = exchange({"json": {"datasets": [], "status": TOKEN, "next": 1}})
+    last = exchange({"json": {"datasets": [], "status": "ok"}}, **NAMES_AT[at])
+    path.write_text(
+        "\n".join(json.dumps(each) for each in (before, exchange(before["response"], **NAMES_AT[at]), last))
+    )
+    assert check(path, "--format", form, *(("--scrub", "--into", tmp_path / "clean") if scrub else ())) == 1
+    said = capsys.readouterr()
+    assert "$.body.status" in said.out
+    assert TOKEN not in said.out + said.err
+
+
+def test_a_report_says_what_the_contract_expects_in_its_own_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "https://localhost/api/v1/datasets/acme/support/export"
+    sent = {"method": "POST", "headers": {"Authorization": "Basic eDp5"}, "json": {"limit": TOKEN, "token": TOKEN}}
+    one = exchange({"json": {}}, url=url, **sent)
+    one["response"]["status"] = 401
+    path = tmp_path / "recording"
+    path.write_text(json.dumps(one))
+    assert check(path) == 1
+    said = capsys.readouterr().out
+    assert 'header: expected "Bearer and a token"' in said
+    assert TOKEN not in said
+
+
+KEPT_IN = {
+    "alone in a URL": "https://{}@files.org/a",
+    "a signature of Amazon": "https://a.org/?X-Amz-Signature={}",
+    "a signature of Azure": "https://a.org/?sv=1&sig={}",
+    "a key of Azure": "AccountName=a;AccountKey={};Suffix=b",
+    "npm": "npm_{}aaaaaaaaaaaaaaaaaaaa",
+    "Hugging Face": "hf_{}aaaaaaaaaaaaaaaaaaaa",
+    "PyPI": "pypi-{}aaaaaaaa",
+    "UiPath": "rt_{}AAAA-1",
+    "a list of tokens": '{{"access_tokens": ["{}"]}}',
+    "a list of passwords": '{{"passwords": ["{}"]}}',
+    "an object": '{{"password": {{"value": "{}"}}}}',
+    "credentials": '{{"credentials": {{"key": "{}"}}}}',
+    "a key and a value": '{{"key": "api_token", "value": "{}"}}',
+    "a connection string": '{{"connectionString": "{}"}}',
+    "XML": "<a><password>{}</password></a>",
+    "a part of a form": 'Content-Disposition: form-data; name="password"\r\n\r\n{}\r\n--x--',
+    "JSON that is cut off": '{{"api_key":"{}',
+}
+
+
+@pytest.mark.parametrize("kept_in", KEPT_IN)
+def test_a_secret_is_known_by_what_stands_around_it(kept_in: str) -> None:
+    text = KEPT_IN[kept_in].format(TOKEN)
+    value = json.loads(text) if text.startswith("{") and text.endswith("}") else text
+    found: list[Found] = []
+    assert TOKEN not in json.dumps(Scrubber(b"", found.append).value({"note": value}))
+    assert found != []
+
+
+@pytest.mark.parametrize("text", ["=?utf-8?Q?hank.marlowe=40b.com?=", "hank.marlowe@=\r\nb.com"])
+def test_addresses_are_found_in_words_and_lines_of_mail(text: str) -> None:
+    assert "hank.marlowe" not in scrubber().value(text)
+
+
+def test_the_names_of_a_tenant_are_found_behind_any_host() -> None:
+    url = f"https://as.corp.example/globexco/prodten/reinfer_{DATASETS}"
+    assert re.search("globexco|prodten", scrubber().value(url)) is None
+
+
+@pytest.mark.parametrize("form", ["json", "body"])
+def test_half_a_character_is_written_as_it_was_meant(form: str, tmp_path: Path) -> None:
+    body = {"datasets": [], "status": "ok", "half": "\ud83d", "to": "jane@customer-site.com"}
+    path = tmp_path / "recording"
+    path.write_text(json.dumps(exchange({"json": body} if form == "json" else {"body": json.dumps(body)})))
+    assert check(path, "--scrub", "--into", tmp_path / "clean") == 0
+    answer = json.loads((tmp_path / "clean" / "recording").read_text(encoding="utf-8"))["response"]
+    assert (answer["json"] if form == "json" else json.loads(answer["body"]))["half"] == "\ud83d"
 
 
 def test_scrubbing_takes_as_much_memory_for_a_large_file_as_for_a_small_one(one: Taken, tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         checking.check(path, scrubber, now=now, min_evidence=options.min_evidence, max_age=options.max_age)
         for path in options.files
     ]
+    checking.hide(found, scrubber)
     if options.scrub:
         _scrub(found, targets, scrubber)
     writers = {"text": reports.text, "json": reports.as_text_of_json, "junit": reports.junit}
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         with replacing(options.output) as file:
             file.write(report.encode(errors="replace"))
     else:
-        sys.stdout.write(report)
+        sys.stdout.write(report.encode(errors="replace").decode())
     if options.format != "text" or options.output is not None:
         for each in found:
             if each.error is not None:
@@ -92,7 +93,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _targets(options: argparse.Namespace) -> list[Path]:
-    """Where the scrubbed files go."""
+    """Where the scrubbed files go. Raises ValueError where the report would take the place of a recording."""
+    if options.output is not None and options.output.resolve() in {path.resolve() for path in options.files}:
+        raise ValueError(f"--output: {options.output} is a recording: name another file for the report")
     if options.into is None:
         return list(options.files)
     if not options.scrub:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 MOST: Final = 64 * 2**20  # bytes of a body, also once it is decompressed
 GZIP: Final = b"\x1f\x8b"
+NAMED: Final = 0b11100  # the flags of gzip for what it tells beside the data: more fields, a name, a comment
 
 
 class TooLarge(ValueError):
@@ -28,7 +30,8 @@ def unpacked(data: bytes) -> tuple[bytes, Callable[[bytes], bytes] | None]:
         return (data, None) if plain is None else (plain, partial(gzip.compress, mtime=0))
     if len(data) > 2 and data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0:  # noqa: PLR2004 -- RFC 1950
         plain = _inflated(data, zlib.MAX_WBITS)
-        return (data, None) if plain is None else (plain, zlib.compress)
+        if plain is not None:
+            return plain, zlib.compress
     if data and not is_text(data):
         plain = _inflated(data, -zlib.MAX_WBITS)
         return (data, None) if plain is None else (plain, partial(zlib.compress, wbits=-zlib.MAX_WBITS))
@@ -42,6 +45,21 @@ def is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def decoded(data: bytes) -> tuple[str, str]:
+    """The text that bytes are, and its encoding: one of those of JSON, or else Latin-1, which any bytes are."""
+    for encoding in (json.detect_encoding(data), "utf-8"):
+        try:
+            return data.decode(encoding), encoding
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1"), "latin-1"
+
+
+def is_named(data: bytes) -> bool:
+    """Whether bytes are compressed by gzip together with the name of a file, or the like."""
+    return data.startswith(GZIP) and len(data) > 3 and bool(data[3] & NAMED)  # noqa: PLR2004 -- RFC 1952
 
 
 def _inflated(data: bytes, bits: int) -> bytes | None:

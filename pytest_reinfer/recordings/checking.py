@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer import contract
-from pytest_reinfer.recordings import exchanges, files
+from pytest_reinfer.recordings import exchanges, files, kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pytest_reinfer.contract import Breach
@@ -42,6 +43,8 @@ class Report:
     routes: Counter[str] = field(default_factory=Counter)  # how many exchanges of each route
     others: Counter[str] = field(default_factory=Counter)  # how many with other hosts
     unanswered: int = 0
+    aside: int = 0  # what browsers settle alone: preflights, and answers that they had already
+    unrecorded: int = 0  # bodies that were left out of the recording, and so were not checked
     oldest: int | None = None
     newest: int | None = None
     now: int = 0
@@ -90,13 +93,16 @@ def check(
         for piece in files.pieces(path, form):
             if piece.what == "exchange":
                 recorded = exchanges.read(path, form, piece.place, piece.value)
+                if recorded.ours and not exchanges.of_tenant(recorded.url):
+                    scrubber.know_host(_host(recorded.url))
+            scrubber.told = report.found
+            scrubber.value(piece.value, piece.place, piece.name)
+            if piece.what == "exchange":
                 if recorded.ours:
                     _look(recorded, report, scrubber, worst)
                 else:
                     _count(report.others, _host(recorded.url))
-            scrubber.told = report.found
-            scrubber.value(piece.value, piece.place, piece.name)
-        if not report.routes and not report.unanswered:
+        if not report.routes and not report.unanswered and not report.aside:
             raise files.BadRecording(f"{path}: {_nothing(report)}")
     except (ValueError, OSError) as error:
         report.error = str(error)
@@ -108,11 +114,13 @@ def check(
 
 def _look(recorded: Recorded, report: Report, scrubber: Scrubber, worst: int) -> None:
     """Check one exchange."""
-    if not exchanges.of_tenant(recorded.url):
-        scrubber.know_host(_host(recorded.url))
     if recorded.response is None:
         report.unanswered += 1
         return
+    if recorded.of_browser:
+        report.aside += 1
+        return
+    report.unrecorded += len(recorded.left) if report.form != "responses" else 0  # which never records requests
     route = contract.match(recorded.request.method, recorded.request.path).route
     name = "no route" if route is None else route.name
     report.routes[name] += 1
@@ -121,20 +129,33 @@ def _look(recorded: Recorded, report: Report, scrubber: Scrubber, worst: int) ->
         report.newest = max(recorded.moment, report.newest if report.newest is not None else recorded.moment)
     for part in recorded.packed[: KEPT - len(report.unread)]:
         where = f"{recorded.place}: the body of the {part}"
-        report.unread.append(f"{where} is compressed in a way that cannot be undone here")
+        report.unread.append(f"{where} is compressed in a way that cannot be undone here, or is no text")
     scrubber.told = lambda _: None  # what breaches tell is told of the exchange already
     for breach in breaches(recorded):
         fails = contract.rank(contract.kind(breach.evidence)) <= worst
         report.broken += fails
         report.weak += not fails
         if len(report.breaches) < KEPT:
-            at = breach.path.rpartition(".")[2]
-            safe = breach._replace(
-                path=scrubber.text(breach.path, ""),
-                expected=scrubber.value(breach.expected, "", at),
-                got=scrubber.value(breach.got, "", at),
-            )
-            report.breaches.append(Told(recorded.place, scrubber.text(str(recorded), ""), name, safe, fails))
+            report.breaches.append(_safe(Told(recorded.place, str(recorded), name, breach, fails), scrubber))
+
+
+def hide(reports: Iterable[Report], scrubber: Scrubber) -> None:
+    """Take out of reports what has turned out to be secret later, in the same file or in another one."""
+    scrubber.told = lambda _: None
+    for report in reports:
+        report.breaches = [_safe(told, scrubber) for told in report.breaches]
+        report.secrets = [secret._replace(place=scrubber.text(secret.place, "")) for secret in report.secrets]
+
+
+def _safe(told: Told, scrubber: Scrubber) -> Told:
+    """What is told of a breach without secrets; what is expected is the contract's own words, and stays."""
+    breach = told.breach
+    steps = re.split(r"[.\[\]'\"]+", breach.path)
+    at = next(filter(kinds.is_secret, steps), next(filter(None, reversed(steps)), ""))
+    safe = breach._replace(path=scrubber.text(breach.path, ""), got=scrubber.value(breach.got, "", at))
+    if breach.rule == "accepted":  # which names the place of another breach
+        safe = safe._replace(expected=scrubber.text(str(breach.expected), ""))
+    return told._replace(exchange=scrubber.text(told.exchange, ""), breach=safe)
 
 
 def breaches(recorded: Recorded) -> Iterator[Breach]:
@@ -152,7 +173,7 @@ def breaches(recorded: Recorded) -> Iterator[Breach]:
 def _host(url: str) -> str:
     from urllib.parse import urlsplit  # noqa: PLC0415
 
-    return urlsplit(url).hostname or ""
+    return urlsplit(url).hostname or f"{urlsplit(url).scheme}:"
 
 
 def _count(hosts: Counter[str], host: str) -> None:
@@ -186,6 +207,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "exchanges": report.routes.total(),
         "routes": dict(report.routes),
         "unanswered": report.unanswered,
+        "aside": report.aside,
+        "unrecorded_bodies": report.unrecorded,
         "other_hosts": dict(report.others),
         "oldest": None if report.oldest is None else stamp(report.oldest),
         "newest": None if report.newest is None else stamp(report.newest),

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus, urlsplit
 
 from pytest_reinfer import contract
 from pytest_reinfer.recordings import files
-from pytest_reinfer.recordings.bodies import TooLarge, is_text, unpacked
+from pytest_reinfer.recordings.bodies import GZIP, TooLarge, decoded, is_text, unpacked
 from pytest_reinfer.recordings.files import BadRecording
 from pytest_reinfer.stamps import Senseless, moment
 from pytest_reinfer.wire import Request, Response
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_reinfer.recordings.files import Form
 
+NOT_MODIFIED: Final = 304
 UNREAD: Final = ("br", "zstd", "compress")  # compressions that the standard library cannot undo
 
 
@@ -47,10 +48,16 @@ class Recorded(NamedTuple):
     @property
     def ours(self) -> bool:
         """Whether it is one with the API: at the address of a tenant, or of a route that the API has."""
-        if not contract.is_below(self.url):
+        if not urlsplit(self.url).hostname or not contract.is_below(self.url):
             return False
         found = contract.match(self.request.method, self.request.path)
         return found.route is not None or bool(found.allowed) or of_tenant(self.url)
+
+    @property
+    def of_browser(self) -> bool:
+        """Whether it is no exchange with the service, but a preflight, or an answer that the browser had already."""
+        preflight = self.request.method == "OPTIONS" and "access-control-request-method" in self.request.headers
+        return preflight or (self.response is not None and self.response.status == NOT_MODIFIED)
 
     def __str__(self) -> str:
         answered = "no answer" if self.response is None else str(self.response.status)
@@ -237,20 +244,21 @@ def _exchange(
 ) -> Recorded:
     method, url, sent_headers, body = sent
     try:
-        host = urlsplit(url).hostname
-    except ValueError as error:
-        raise _Wrong(f"its URL is none: {error}") from None
-    if not host:
+        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+    except ValueError:  # whose message shows the host, and what stands before it
+        raise _Wrong("its URL is none") from None
+    if not host and scheme in ("", "http", "https"):  # else it is one as browsers have among themselves: data:, blob:
         raise _Wrong("its URL names no host")
     path, query = contract.below(url)
     lower = {name.lower(): value for name, value in sent_headers.items() if not name.startswith(":")}
     sizes = len(body), len(answer[2]) if answer is not None else 0
-    body, was_packed = _plain(body, lower)
+    ours = contract.is_below(url)
+    body, was_packed = _plain(body, lower, ours=ours)
     packed = ["request"] * was_packed
     response = None
     if answer is not None:
         status, headers, content = answer
-        plain, was_packed = _plain(content, {name.lower(): value for name, value in headers.items()})
+        plain, was_packed = _plain(content, {name.lower(): value for name, value in headers.items()}, ours=ours)
         packed += ["response"] * was_packed
         response = Response(status, {name: value for name, value in headers.items() if not name.startswith(":")}, plain)
     return Recorded(
@@ -265,11 +273,16 @@ def _exchange(
     )
 
 
-def _plain(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, bool]:
-    """A body without compression, and whether it has one that cannot be undone."""
-    plain, _ = unpacked(body)
+def _plain(body: bytes, headers: Mapping[str, str], *, ours: bool) -> tuple[bytes, bool]:
+    """A body without compression, and whether it has one that cannot be undone, or is no text though it is ours."""
+    plain, pack = unpacked(body)
+    if ours and "\0" in decoded(plain)[0]:
+        return plain, True
+    if pack is not None or is_text(body):
+        return plain, False
     encoding = headers.get("content-encoding", "").lower()
-    return plain, plain is body and any(each in encoding for each in UNREAD) and not is_text(body)
+    named = encoding not in ("", "identity") if ours else any(each in encoding for each in UNREAD)
+    return plain, named or body.startswith(GZIP)
 
 
 def _moment(at: Any) -> int | None:

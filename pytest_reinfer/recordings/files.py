@@ -220,7 +220,10 @@ def _written_json(pieces: Iterable[Piece]) -> Iterator[bytes]:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a character, which UTF-8 cannot say
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 # ------------------------------------------------------------------------------------------------------ JSON Lines

@@ -165,6 +165,11 @@ def _tables() -> Iterator[Kind]:
         r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|sk-(?:[a-z]+-)*[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,})"
     )
     yield Kind("API key", "text", _looks(others, "k_live_", "k_test_", "sk-", "SG.", real=_has_digit))
+    plain = r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}|pypi-[\w-]{20,}|rt_[A-Za-z0-9]{20,}-[0-9])"
+    yield Kind("API key", "text", _looks(plain, "npm_", "hf_", "pypi-", "rt_"))
+    yield from _marked()
+    alone = r"://([^\s/:@\"'<>]{8,256})@"
+    yield Kind("credentials in a URL", "text", _looks(alone, "://", real=_has_digit))
     user = r"://([^\s/:@\"'<>]{1,256}:[^\s/@\"'<>]{1,256})@"
     yield Kind("credentials in a URL", "text", _looks(user, "://"))
     yield Kind("name", "text", _names)
@@ -172,7 +177,7 @@ def _tables() -> Iterator[Kind]:
     abroad = r"[1-9][0-9]{0,2}(?:[ .\-/+ ]?\(?[0-9]{1,5}\)?){2,6}(?![\w])"
     yield Kind("phone number", "phone", _looks(rf"\+(?<![\w/=.-]\+){abroad}", "+", real=_is_number))
     yield Kind("phone number", "phone", _looks(rf"00(?<![\w+/=.:-]00){abroad}", "00", real=_is_spaced))
-    area = r"\((?<!\w\()[0-9]{3}\) ?[0-9]{3}[-.][0-9]{4}(?![\w-])"
+    area = r"\((?<!\w\()[0-9]{3}\)[ +]?[0-9]{3}[-.][0-9]{4}(?![\w-])"
     yield Kind("phone number", "phone", _looks(area, "("))
     for dash in ("-", r"\."):
         near = re.compile(rf"{dash}[0-9]{{3}}{dash}[0-9]{{4}}(?![\w-])")
@@ -186,7 +191,18 @@ def _tables() -> Iterator[Kind]:
     near = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:")
     yield Kind("IP address", "ip6", _around(near, groups, _is_somewhere))
     for server in contract.convention("x-servers"):
-        yield Kind("tenant", "text", _tenant(server["url"].partition("://")[2]))
+        host, slash, path = server["url"].partition("://")[2].partition("/")
+        address = f"{slash}{path}" if "{" in path else host + slash + path  # such a path tells of other hosts too
+        yield Kind("tenant", "text", _tenant(address))
+
+
+def _marked() -> Iterator[Kind]:
+    """What a tag, or a part of a form, says to be secret."""
+    tag = r"(?i:password|passwd|client_?secret|secret|api_?key|(?:access|refresh|api|auth)_?token)"
+    element = rf"<(?:[\w-]{{1,40}}:)?[\w-]{{0,40}}{tag}(?: [^<>]{{0,200}})?>([^<>]{{1,500}})</"
+    yield Kind("secret by its name", "text", _looks(element, "</"))
+    part = rf"name=\"[\w-]{{0,40}}{tag}\"(?:\r?\n[^\r\n]{{1,200}}){{0,5}}\r?\n\r?\n([^\r\n]{{1,500}})"
+    yield Kind("secret by its name", "text", _looks(part, "name="))
 
 
 def _around(
@@ -233,7 +249,8 @@ def kinds() -> tuple[Kind, ...]:
 
 _SECRET: Final = re.compile(
     r"(?:.*_)?(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|secret_?key|private_?key|auth_?key|"
-    r"subscription_key|credentials?|session_?id|authorization|csrf|xsrf|signature_key|access_key_id)"
+    r"subscription_key|credentials?|session_?id|authorization|csrf|xsrf|signature_key|access_key_id|account_key|sig|(?:amz|goog)_signature|connection_string|"
+    r"passwords|secrets|api_keys|access_keys|(?:access|refresh|api|auth|bearer)_tokens)"
 )
 _NO_SECRET: Final = re.compile(
     r"(?:.*_)?(?:(?:next|previous|page|paging|continuation|sync|cursor|after|cancel|cancellation)_?token|"
@@ -253,6 +270,8 @@ _WORDS: Final = (
     "authorization",
     "csrf",
     "xsrf",
+    "sig",
+    "connection",
 )
 _NAMED: Final = re.compile(r"[\w-]{0,80}(?P<end>[\"']?[\s+]{0,8}[:=][\s+]{0,8})", re.ASCII)
 _BEFORE: Final = re.compile(r"[\w-]{0,80}", re.ASCII)
@@ -277,7 +296,8 @@ def is_cookies(name: str) -> bool:
 
 _VALUE: Final = re.compile(
     r"\"((?:[^\"\\]|\\.)*)\"|'([^'\n]*)'|\\\"((?:[^\"\\]|\\[^\"])*)\\\"|"
-    r"((?:[^\s\"'&<>,;(){}\[\]\\%]|%(?!2[27]|[57][BbDd]|3[CcEe]|20|0[AaDd]))+)",  # nor the escapes of these
+    r"((?:[^\s\"'&<>,;(){}\[\]\\%]|%(?!2[27]|[57][BbDd]|3[CcEe]|20|0[AaDd]))+)|"  # nor the escapes of these
+    r"\"((?:[^\"\\]|\\.)+)\Z",  # which was cut off
     re.DOTALL,
 )
 _BARE: Final = 4  # the group of what stands in no quotes

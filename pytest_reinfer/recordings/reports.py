@@ -47,6 +47,10 @@ def _about(report: Report) -> str:
     parts = [report.form, f"{report.routes.total()} exchanges"]
     if report.unanswered:
         parts.append(f"{report.unanswered} without an answer")
+    if report.aside:
+        parts.append(f"{report.aside} preflights and answers 304 not checked")
+    if report.unrecorded:
+        parts.append(f"{report.unrecorded} bodies not recorded, and so not checked")
     if report.others:
         parts.append(f"{report.others.total()} with other hosts left out")
     if report.oldest is None or report.newest is None:

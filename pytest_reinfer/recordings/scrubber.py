@@ -7,16 +7,19 @@ from base64 import b64encode, urlsafe_b64encode
 from binascii import Error, a2b_base64
 from bisect import bisect_left
 from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_reinfer.recordings import kinds
-from pytest_reinfer.recordings.bodies import is_text, unpacked
+from pytest_reinfer.recordings.bodies import decoded, is_named, is_text, unpacked
 from pytest_reinfer.recordings.views import View, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-MOST_KNOWN: Final = 1000  # secrets that are known by their names alone and looked for everywhere
+MOST_KNOWN: Final = 50_000  # secrets that are known by their names alone and looked for everywhere
+STRIDE: Final = 4  # every so many characters of a text are looked up, to see which of those may be in it
+GRAM: Final = 5  # so many at once: one of the last STRIDE + GRAM - 1 characters of each secret
 SHORTEST: Final = 8  # shorter ones are replaced where they are named; elsewhere they may be any word
 DISTINCT: Final = 16  # from so many characters on, one is found within a word as well
 NAMED: Final = "secret by its name"
@@ -29,6 +32,9 @@ SHORTEST_OF_ALL: Final = 4
 SECRET_NUMBER: Final = 10_000
 RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
 _ID: Final = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")  # the ids of the API, which mean nothing else
+BASE64: Final = ("body_base64", "base64_string")  # the keys of bodies in JSON Lines, and of VCR.py
+HOLDERS: Final = ("value", "key", "text", "string", "data", "raw", "plain")  # in a secret that is an object
+LEARNT: Final = ("bearer token", "credentials in a URL")  # kinds that are looked for elsewhere too
 LATE: Final = frozenset("/_-")  # what parts runs of base 64 from what stands before them
 
 
@@ -60,6 +66,8 @@ class Scrubber:
         self.told = told
         self.known: dict[str, str] = {}  # secret -> what it is like
         self._plain: dict[str, int] = {}  # texts without secrets, and how many were known then: most come again
+        self._grams: dict[str, list[str]] = {}  # a piece of secrets -> those that have it
+        self._indexed = 0
         self.overflowed = False  # whether there are more of them than can be looked for
 
     def value(self, value: Any, place: str = "", name: str = "", above: str = "") -> Any:
@@ -89,10 +97,15 @@ class Scrubber:
         return self._members(value, place, name)
 
     def _members(self, value: dict[Any, Any], place: str, name: str) -> dict[Any, Any]:
-        called = value.get("name") if isinstance(value.get("value"), str) else None  # as HAR keeps headers
+        called = value.get("name", value.get("key")) if isinstance(value.get("value"), str) else None  # as in HAR
+        secret = kinds.is_secret(name)
         new = {}
         for key, member in value.items():
+            if key in BASE64 and isinstance(member, str):
+                new[key] = self._base64(member, f"{place}.{key}")
+                continue
             inner = called if key == "value" and isinstance(called, str) else key
+            inner = name if secret and key in HOLDERS else inner
             new_key = self.text(key, f"{place}: a key") if isinstance(key, str) else key
             new[new_key] = self.value(member, f"{place}.{new_key}", str(inner), name if key == "value" else "")
         return new
@@ -144,15 +157,12 @@ class Scrubber:
         plain, pack = unpacked(data)
         if pack is not None:
             new = self.data(plain, place, depth + 1)
-            return data if new == plain else pack(new)
-        for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8", "latin-1"):
-            try:
-                text = data.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            new_text = self.text(text, place, depth + 1)
-            return data if new_text == text else new_text.encode(encoding)
-        return data
+            if is_named(data):
+                self._tell("name", place)
+            return data if new == plain and not is_named(data) else pack(new)
+        text, encoding = decoded(data)
+        new_text = self.text(text, place, depth + 1)
+        return data if new_text == text else new_text.encode(encoding)
 
     def _base64(self, text: str, place: str) -> str:
         """The base 64 of bytes without secrets."""
@@ -161,7 +171,7 @@ class Scrubber:
         except Error:
             return self.text(text, place)
         new = self.data(data, place)
-        return text if new == data else b64encode(new).decode()
+        return self.text(text, place) if new == data else b64encode(new).decode()
 
     def _hits(self, text: str, place: str, depth: int) -> Iterator[Hit]:
         if len(text) < SHORTEST_OF_ALL:
@@ -177,6 +187,8 @@ class Scrubber:
             for kind in kinds.kinds():
                 for start, end in kind.find(view.text):
                     if not kinds.harmless(view.text[start:end]):
+                        if kind.name in LEARNT:
+                            self._know(view.text[start:end].rpartition(":")[2])
                         yield self._hit(view, start, end, kind.name, kind.like)
             if depth <= NESTED:
                 yield from self._runs(view, place, depth)
@@ -188,7 +200,8 @@ class Scrubber:
     def _known_in(self, view: View) -> Iterator[Hit]:
         """What is known to be secret by a name that it had elsewhere."""
         text = view.text
-        for secret, like in list(self.known.items()):
+        for secret in self._candidates(text):
+            like = self.known[secret]
             start = text.find(secret)
             while start >= 0:
                 end = start + len(secret)
@@ -196,6 +209,19 @@ class Scrubber:
                 if len(secret) >= DISTINCT or not within:
                     yield self._hit(view, start, end, KNOWN, like)
                 start = text.find(secret, end)
+
+    def _candidates(self, text: str) -> Iterable[str]:
+        """Those of what is known that may be in a text, found without a search for each."""
+        for secret in islice(self.known, self._indexed, None):
+            end = secret[1 - STRIDE - GRAM :]
+            whole = len(end) >= STRIDE + GRAM - 1
+            for piece in {end[number : number + GRAM] for number in range(STRIDE)} if whole else {""}:
+                self._grams.setdefault(piece, []).append(secret)
+        self._indexed = len(self.known)
+        if not self._grams:
+            return ()
+        pieces = {text[start : start + GRAM] for start in range(0, len(text), STRIDE)} | {""}
+        return list(dict.fromkeys(secret for piece in pieces & self._grams.keys() for secret in self._grams[piece]))
 
     def _runs(self, view: View, place: str, depth: int) -> Iterator[Hit]:
         """What holds secrets in base 64."""

@@ -29,7 +29,7 @@ def scrub(path: Path, scrubber: Scrubber, target: Path) -> None:
     if scrubber.overflowed:
         raise Refused(
             f"there are more than {MOST_KNOWN} different passwords, tokens and cookies in these files, too many to "
-            "look for each of them everywhere: take them in several runs"
+            "look for each of them everywhere: take the files in several runs, or parts of a file"
         )
     scrubber.told = lambda _: None
     form = files.form(path)
@@ -51,7 +51,7 @@ def _scrubbed(path: Path, form: Form, scrubber: Scrubber) -> Iterator[Piece]:
             if before.packed:
                 raise Refused(
                     f"{piece.place}: the body of the {before.packed[0]} is compressed in a way that cannot be undone "
-                    "here: take it out, or record without that compression"
+                    "here, or is no text: take it out, or record without that compression"
                 )
         yield piece._replace(value=new)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-from pytest_reinfer import contract
+from pytest_reinfer import contract, export
 from pytest_reinfer.comments import Comments
 from pytest_reinfer.recordings.exchanges import recorded
 from pytest_reinfer.recordings.files import BadRecording
+from pytest_reinfer.refusal import Refused
 from pytest_reinfer.stamps import moment, stamp
 from pytest_reinfer.tenant import Bucket, Dataset, Project, Source, labels_of_groups, marks, row_of
 
@@ -49,6 +50,8 @@ class _Shown:
         self.tags: dict[str, dict[str, JSON]] = {}  # by full name of the dataset and name
         self.of: dict[str, str] = {}  # the full names of sources that were asked for by name, by id
         self.left: Counter[str] = Counter()
+        self.pages: list[tuple[str, str]] = []  # continuations that were sent: full name of the dataset, and token
+        self.dropped = False  # whether anything was deleted
         self.newest = 0
 
 
@@ -60,10 +63,11 @@ def take(path: Path, tenant: Tenant) -> tuple[str, ...]:
     shown = _Shown()
     for exchange in recorded(path):
         _look(exchange, shown)
-    if not any((shown.project, shown.source, shown.dataset, shown.bucket, shown.comment)):
+    if not shown.dropped and not any((shown.project, shown.source, shown.dataset, shown.bucket, shown.comment)):
         told = "; ".join(_told(shown)) or "it holds no exchange"
         raise BadRecording(f"{path}: no answer in it shows a project, dataset, source, bucket or comment: {told}.")
     _put(shown, tenant)
+    _follow(shown, tenant)
     return tuple(_told(shown))
 
 
@@ -101,8 +105,35 @@ def _look(exchange: Recorded, shown: _Shown) -> None:
         for comment_id in parse_qs(exchange.request.query).get("id", ()):
             for uid in [uid for uid in shown.comment if uid.partition(".")[2] == comment_id]:
                 del shown.comment[uid]
+                shown.dropped = True
     else:
         _take(route, found.parameters, body, shown)
+        _sent(route, found.parameters, exchange.request.body, shown)
+
+
+def _sent(route: Route, parameters: Mapping[str, str], sent: bytes, shown: _Shown) -> None:
+    """Take note of what a request sent that leads on from an answer before it."""
+    try:
+        body = json.loads(sent)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(body, dict):
+        return
+    if route.name == "export_dataset" and isinstance(body.get("continuation"), str):
+        shown.pages.append((f"{parameters['project']}/{parameters['dataset_name']}", body["continuation"]))
+    if body.get("context") is not None:
+        shown.left[f"{route.name}: a recorded context means nothing to the tenant, which answers another one"] += 1
+
+
+def _follow(shown: _Shown, tenant: Tenant) -> None:
+    """Tell of continuations that the tenant did not give out, and so refuses: it has its own."""
+    for full_name, token in shown.pages:
+        dataset = tenant.find_dataset(full_name)
+        try:
+            if dataset is not None:
+                export.position(tenant, dataset, token)
+        except Refused:
+            shown.left[f"{full_name}: a recorded continuation is refused, for the tenant gives out its own"] += 1
 
 
 def _drop(shown: _Shown, table: str, names: tuple[str, ...], parameters: Mapping[str, str]) -> None:
@@ -112,6 +143,7 @@ def _drop(shown: _Shown, table: str, names: tuple[str, ...], parameters: Mapping
     for key, fields in list(things.items()):
         if wanted in (key, f"{fields.get('owner')}/{fields['name']}"):
             del things[key]
+            shown.dropped = True
 
 
 def _take(route: Route, parameters: Mapping[str, str], body: Any, shown: _Shown) -> None:

@@ -102,7 +102,9 @@ ESCAPES: Final = (
 )
 QUOTED_PRINTABLE: Final = Escape("=", re.compile("(?:=[0-9A-F]{2})+"), _same, _same, _octets)
 SOFT_BREAK: Final = Escape("=", re.compile("=\r?\n"), lambda _: "", _same)
-MAIL: Final = re.compile("content-transfer-encoding: *quoted-printable", re.IGNORECASE)
+MAIL: Final = re.compile(
+    "content-transfer-encoding: *quoted-printable|=\\?[a-z0-9-]{1,40}\\?q\\?|=\r?\n", re.IGNORECASE
+)
 
 
 def views(text: str) -> list[list[View]]:
