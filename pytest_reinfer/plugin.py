@@ -50,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_reinfer.options.target import Target  # noqa: PLC0415 -- hardly a session asks for it
 
         target = Target(config)
+        config.add_cleanup(target.close)
     session = Session(config, target)
     config.pluginmanager.register(session, "reinfer-session")
     if target is not None:

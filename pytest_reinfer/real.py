@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
+import threading
 import time
 from contextlib import contextmanager
 from hashlib import blake2b
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 from urllib.parse import quote, unquote, urlencode
 
@@ -39,7 +42,6 @@ TAUGHT: Final = 1024 * 1024  # answers up to so many bytes are looked through fo
 BATCH: Final = 256  # comments that are uploaded at a time
 TRIES: Final = 5  # of what is arranged or cleared away
 LONGEST_WAIT: Final = 30  # seconds before another try
-HIDDEN: Final = "<token>"
 PREFIX: Final = "pytest-reinfer-"  # of the names of throw-away projects
 
 
@@ -57,6 +59,7 @@ class RealTenant(FakeTenant):
     What the code under test sends to its `url` goes on to the real one, but for what would write where the test may
     not. What there is, is asked of the API at each look. What cannot be, for a real one, raises NotOnARealTenant.
 
+    stand_in: what tests have in the place of the token, as long as it is; worth nothing to whoever goes another way.
     onward: leads to the real one. may: "read" lets nothing pass that could write; "write" only what stays in the
     throw-away project. settings: as of a fake one.
     """
@@ -67,12 +70,14 @@ class RealTenant(FakeTenant):
         self,
         url: str,
         token: str,
+        stand_in: str,
         onward: Onward,
         may: May,
         **settings: Any,
     ) -> None:
         super().__init__(url, **settings)
         self._token = token
+        self._stand_in = stand_in
         self._onward = onward
         self._may = may
         self._arranged = FakeTenant(url, seed=settings.get("seed", 0))  # what a test arranges, as a fake would have it
@@ -100,14 +105,14 @@ class RealTenant(FakeTenant):
 
     @property
     def token(self) -> str:
-        """The token that the tests have for it."""
-        return self._token
+        """What the tests have for its token, which they never see; on the way to it the one becomes the other."""
+        return self._stand_in
 
     @property
     def headers(self) -> dict[str, str]:
         """What a request with `token` carries."""
         header = contract.header("authorization")
-        return {header.name: f"{header.scheme} {self._token}"}
+        return {header.name: f"{header.scheme} {self._stand_in}"}
 
     @property
     def waits(self) -> bool:
@@ -158,7 +163,7 @@ class RealTenant(FakeTenant):
             if number < MOST:
                 self._exchanges.append(None)
         try:
-            came = self._onward.send(request)
+            came = self._send(request)
         except Trouble as trouble:
             why = f"{trouble.end}: {trouble.__cause__}"
             trouble.hangs = lambda what: self._hung(hidden, f"{what} ({why})")
@@ -172,16 +177,30 @@ class RealTenant(FakeTenant):
             self._learn(response)
             self._bytes += len(request.body) + len(response.body)
             if number < MOST and self._bytes <= MOST_BYTES:
-                self._exchanges[number] = hidden, self._hide_in(response)
+                self._exchanges[number] = hidden, response
             else:
                 self.unrecorded += 1
             given = self.exchanged(hidden, Exchange(response, route, permission, None), None)
         return came._replace(response=given.response)
 
+    def _send(self, request: Request) -> Came:
+        """What a request comes to that goes out with the token for its stand-in, and comes back the other way round."""
+        name = contract.header("authorization").name.lower()
+        scheme, _, sent = request.headers.get(name, "").partition(" ")
+        if compare_digest(sent.strip().encode(errors="replace"), self._stand_in.encode()):
+            request = request._replace(headers={**request.headers, name: f"{scheme} {self._token}"})
+        try:
+            came = self._onward.send(request)
+        except Trouble as trouble:
+            if trouble.response is not None:
+                trouble.response = self._hide_in(trouble.response)
+            raise
+        return came._replace(response=self._hide_in(came.response))
+
     def _hide(self, request: Request) -> Request:
-        """A request without the token, wherever it stands in it."""
+        """A request of somebody who knows the token all the same, without it, wherever it stands in it."""
         method, path, query, headers, body = request
-        text, there = HIDDEN, self._token
+        text, there = self._stand_in, self._token
         clean = {name: value.replace(there, text) for name, value in headers.items()}
         return Request(
             method,
@@ -192,8 +211,9 @@ class RealTenant(FakeTenant):
         )
 
     def _hide_in(self, response: Response) -> Response:
-        headers = {name: value.replace(self._token, HIDDEN) for name, value in response.headers.items()}
-        return Response(response.status, headers, response.body.replace(self._token.encode(), HIDDEN.encode()))
+        text, there = self._stand_in, self._token
+        headers = {name: value.replace(there, text) for name, value in response.headers.items()}
+        return Response(response.status, headers, response.body.replace(there.encode(), text.encode()))
 
     # --------------------------------------------------------------------------------------- what may not be
 
@@ -447,7 +467,7 @@ class RealTenant(FakeTenant):
                 time.sleep(wait)
             wait = 2.0**attempt
             try:
-                response = self._onward.send(request).response
+                response = self._send(request).response
             except Trouble as trouble:
                 told = f"no answer, {trouble.end}: {trouble.__cause__}"
                 if trouble.end in UNREACHED:  # which does not pass so soon
@@ -457,8 +477,7 @@ class RealTenant(FakeTenant):
                 return self._read(response, str(route))
             if gone and response.status == absent:
                 return {}
-            words = response.body[:200].decode(errors="replace").replace(self._token, HIDDEN)
-            told = f"{response.status} {words}"
+            told = f"{response.status} {response.body[:200].decode(errors='replace')}"
             later = response.status >= 500 or response.status == contract.error("rate_limited").status  # noqa: PLR2004
             if not later and not (missing and response.status == absent):
                 break
@@ -491,13 +510,53 @@ def own_project(tenant: FakeTenant, test: str, name: str | None) -> Iterator[str
         yield name
         return
     name = name or unique()
-    try:
-        tenant.use_project(name)
-        yield name
-    finally:
-        tenant.drop_project()
+    with _ended_in_order() as held:
+        try:
+            with held:
+                tenant.use_project(name)
+            yield name
+        finally:
+            with held:
+                tenant.drop_project()
 
 
 def unique() -> str:
     """A name for a project that nobody has, and that tells where it comes from."""
     return PREFIX + secrets.token_hex(6)
+
+
+class _Held:
+    """SIGTERM, which ends the session as Ctrl-C does, so that fixtures come to their end; in a with block, after it."""
+
+    def __init__(self) -> None:
+        self._holding = self._came = self._told = False
+
+    def __enter__(self) -> None:
+        self._holding = True
+
+    def __exit__(self, *_: object) -> None:
+        self._holding = False
+        self._tell()
+
+    def __call__(self, *_: object) -> None:
+        self._came = True
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._came and not (self._holding or self._told):
+            self._told = True
+            raise KeyboardInterrupt("SIGTERM")
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[_Held]:
+    """Takes SIGTERM, which pytest leaves to end the process at once, where nobody else does and the thread may."""
+    held, number = _Held(), signal.SIGTERM
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL
+    if ours:
+        signal.signal(number, held)
+    try:
+        yield held
+    finally:
+        if ours and signal.getsignal(number) is held:
+            signal.signal(number, signal.SIG_DFL)

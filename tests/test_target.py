@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import loopback
@@ -13,6 +17,7 @@ from test_onward import certified
 from pytest_reinfer import FakeTenant
 from pytest_reinfer.faults import fail
 from pytest_reinfer.server import Server
+from pytest_reinfer.wire import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -427,6 +432,8 @@ def test_drift_and_breaches_of_the_real_tenant_are_told_also_by_workers(
     for number in range(3):
         total = "passed on the fake, passed on the real tenant: 1 exchange, 1 breach of the contract; 2 differences"
         assert f"::test_gets[{number}]: {total}" in told
+    own = told[told.index("reinfer: the real tenant at") :].splitlines()[1:]
+    assert ["::test_gets[" in line for line in own[:12]] == [True, False, False, False] * 3
     assert told.count("    get_dataset: response $.body.dataset.has_sentiment: type: ") == 3
     assert told.count("    get_dataset: retyped $.body.dataset.has_sentiment: ") == 3
     assert told.count("    get_dataset: added $.body.dataset.colour: ") == 3
@@ -546,16 +553,27 @@ def test_every_client_reaches_the_real_tenant(run: Callable[..., pytest.RunResul
     )
 
 
-def test_the_token_is_never_shown(
+def test_the_token_is_never_shown_even_by_those_who_know_it(
     run: Callable[..., pytest.RunResult], real: FakeTenant, pytester: pytest.Pytester
 ) -> None:
+    pytester.makeconftest(
+        """
+    import os, pytest
+    TOKEN = os.environ["REINFER_TOKEN"]  # as it is imported, where nothing stands in for it yet
+
+    @pytest.fixture
+    def known(reinfer):
+        assert reinfer.token != TOKEN
+        return TOKEN
+    """
+    )
     run(
         """
-    import logging
+    import logging, os
 
     @reads
-    def test_fails(reinfer):
-        token, headers = reinfer.token, reinfer.headers
+    def test_fails(reinfer, known):
+        token, headers = known, {"Authorization": f"Bearer {known}"}
         print("the token is", token)
         logging.getLogger("mine").warning("by %s", headers)
         requests.get(reinfer.url + "/api/v1/datasets?token=" + token, headers=headers, timeout=5)
@@ -563,30 +581,30 @@ def test_the_token_is_never_shown(
         raise ValueError("not by " + token)
 
     @reads
-    def test_is_not_kept(reinfer):
-        token = reinfer.token
-        requests.get(reinfer.url + "/api/v1/datasets?token=" + token, headers=reinfer.headers, timeout=5)
+    def test_is_not_kept(reinfer, known):
+        token, headers = known, {"Authorization": f"Bearer {known}"}
+        requests.get(reinfer.url + "/api/v1/datasets?token=" + token, headers=headers, timeout=5)
         post(reinfer, f"/api/v1/datasets/acme/{token}/export", {"continuation": token})
         assert token not in repr(reinfer) + repr(reinfer.requests) + repr(reinfer.exchanges)
-        assert reinfer.exchanges[0][0].headers["authorization"] == "Bearer <token>"
+        assert reinfer.exchanges[0][0].headers["authorization"] == f"Bearer {os.environ['REINFER_TOKEN']}"
 
     @pytest.fixture
-    def broken(reinfer):
-        raise ValueError(reinfer.token)
+    def broken(known):
+        raise ValueError(known)
 
     @reads
     def test_errs(broken):
         pass
 
     @reads
-    def test_skips(reinfer):
-        pytest.skip("by " + reinfer.token)
+    def test_skips(known):
+        pytest.skip("by " + known)
 
     @reads
-    def test_tells(reinfer, request):
-        request.node.user_properties.append(("token", reinfer.token))
+    def test_tells(reinfer, known, request):
+        request.node.user_properties.append(("token", known))
         with pytest.raises(AssertionError) as caught:
-            put(reinfer, "/api/v1/datasets/acme/new?by=" + reinfer.token, {"dataset": {"title": reinfer.token}})
+            put(reinfer, "/api/v1/datasets/acme/new?by=" + known, {"dataset": {"title": known}})
         raise caught.value
     """,
         "--showlocals",
@@ -601,8 +619,205 @@ def test_the_token_is_never_shown(
     )
     junit = (pytester.path / "junit.xml").read_text()
     assert real.token not in junit
-    assert "the token is &lt;token&gt;" in junit
-    assert 'name="token" value="&lt;token&gt;"' in junit
+    assert "the token is " in junit
+    assert 'name="token" value="' in junit
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "workers"])
+def test_tests_have_a_stand_in_for_the_token_whatever_they_do_with_it(
+    run: Callable[..., pytest.RunResult],
+    real: FakeTenant,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: list[str],
+) -> None:
+    unchanged = FakeTenant.exchanged
+
+    def echoing(tenant: FakeTenant, request: Request, exchange: Exchange, fault: str | None) -> Exchange:
+        given = unchanged(tenant, request, exchange, fault)
+        body = json.dumps({"by": request.headers["authorization"]}).encode()
+        headers = {**given.response.headers, "X-By": real.token, "Content-Length": str(len(body))}
+        return given._replace(response=Response(200, headers, body)) if tenant is real else given
+
+    monkeypatch.setattr(FakeTenant, "exchanged", echoing)
+    run(
+        """
+    import json, logging, os, threading, warnings
+
+    own = os.environ["REINFER_TOKEN"]
+
+    @reads
+    def test_it(reinfer, record_testsuite_property):
+        assert {own, os.environ["REINFER_TOKEN"], reinfer.environment["REINFER_TOKEN"]} == {reinfer.token}
+        echoed = get(reinfer)
+        assert echoed.json() == {"by": f"Bearer {own}"} and echoed.headers["X-By"] == own
+        with open("seen.txt", "w") as file:
+            file.write(json.dumps([*reinfer.requests, *reinfer.exchanges], default=repr))
+        record_testsuite_property("token", reinfer.token)
+        logging.getLogger("mine").error("by %s", reinfer.headers)
+        warnings.warn("by " + reinfer.token)
+
+    def test_without(reinfer_contract):
+        assert os.environ["REINFER_TOKEN"] == own
+    """,
+        "--log-file=run.log",
+        "--junit-xml=junit.xml",
+        "-Wdefault",
+        *workers,
+        passed=2,
+        warnings=1,
+    )
+    for name in ("seen.txt", "junit.xml", "run.log"):
+        path = pytester.path / name
+        if path.exists() or not workers:  # a worker writes no log of its own
+            assert real.token not in path.read_text(), name
+    assert os.environ["REINFER_TOKEN"] == real.token
+
+
+def test_the_token_of_others_and_none_at_all_is_passed_on_as_it_is(
+    run: Callable[..., pytest.RunResult], real: FakeTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[str] = []
+    unchanged = FakeTenant.answer
+
+    def answer(tenant: FakeTenant, request: Request) -> Response:
+        came.append(str(request))
+        return unchanged(tenant, request)
+
+    monkeypatch.setattr(FakeTenant, "answer", answer)
+    real.add_project("acme")
+    reader = real.add_user("reader", permissions={"acme": ["View sources"]})
+    run(
+        f"""
+    @reads
+    def test_it(reinfer):
+        for token, status in {{"{reader.token}": 200, "nobody-has-it": 401, reinfer.token[:-1]: 401}}.items():
+            headers = {{"Authorization": f"Bearer {{token}}"}}
+            assert get(reinfer, "/api/v1/datasets", headers=headers).status_code == status
+        assert get(reinfer, headers={{}}).status_code == 401
+        assert get(reinfer, headers={{"X-Token": reinfer.token}}).status_code == 401
+    """,
+        passed=1,
+    )
+    assert len(came) == 5
+    assert real.token not in "".join(came)
+
+
+def test_what_goes_round_the_doors_has_no_token_that_is_worth_anything(
+    run: Callable[..., pytest.RunResult], real: FakeTenant
+) -> None:
+    real.add_source("acme/mail")
+    run(
+        """
+    import os, socket, subprocess, sys
+    from urllib.parse import urlsplit
+
+    CODE = "\\n".join([
+        "import os, urllib.request, urllib.error",
+        "headers = {'Authorization': 'Bearer ' + os.environ['REINFER_TOKEN'], 'Content-Type': 'application/json'}",
+        "url = os.environ['REINFER_ENDPOINT'] + '/api/v1/sources/acme/mail/sync'",
+        "try:",
+        "    urllib.request.urlopen(urllib.request.Request(url, b'{}', headers), timeout=5)",
+        "except urllib.error.HTTPError as error:",
+        "    print(error.code)",
+    ])
+
+    def child():
+        return subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True).stdout.strip()
+
+    @reads
+    def test_child(reinfer):
+        assert child() == "401" and len(reinfer.requests) == 0
+
+    def test_child_of_a_test_without_a_tenant():
+        assert child() == "401"
+
+    @reads
+    def test_child_of_the_server(reinfer_server):
+        try:
+            assert child() == "500"
+        finally:
+            assert reinfer_server.requests[0].status is None
+
+    @reads
+    def test_socket(reinfer):
+        parts = urlsplit(reinfer.url)
+        with socket.create_connection((parts.hostname, parts.port), 5) as sock:
+            head = f"POST {parts.path}/api/v1/sources/acme/mail/sync HTTP/1.1\\r\\nHost: x\\r\\n"
+            head += f"Authorization: Bearer {reinfer.token}\\r\\nContent-Type: application/json\\r\\n"
+            sock.sendall((head + 'Content-Length: 16\\r\\n\\r\\n{"comments": []}').encode())
+            assert b" 401 " in sock.recv(100)
+    """,
+        passed=3,
+        failed=1,
+    )
+    assert {request.status for request in real.requests} == {401}
+
+
+@pytest.mark.parametrize("moment", ["made", "used", "removed"])
+def test_a_session_that_is_terminated_removes_the_project_first(
+    moment: str, real: FakeTenant, pytester: pytest.Pytester
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    routes = {"made": "create_project", "used": "list_datasets", "removed": "delete_project"}
+    real.fail(429, retry_after=0, route="delete_project")  # so that it takes another try
+    real.before(lambda: os.kill(running.pid, signal.SIGTERM), route=routes[moment])
+    pytester.makepyfile(
+        GET
+        + """
+    @writes
+    def test_is_terminated(reinfer, reinfer_project):
+        try:
+            get(reinfer)
+        except Exception:
+            pass
+
+    @writes
+    def test_does_not_begin(reinfer, reinfer_project):
+        get(reinfer, "/api/v1/sources")
+    """
+    )
+    arguments = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    running = subprocess.Popen(  # noqa: S603 -- pytest itself
+        [*arguments, "--reinfer-target=live"], cwd=pytester.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    told = running.communicate(timeout=60)[0].decode()
+    assert running.returncode == pytest.ExitCode.INTERRUPTED, told
+    assert "SIGTERM" in told
+    own = [*("create_project", "get_project", "list_private_projects"), *["delete_project"] * 2]
+    assert [request.route for request in real.requests if request.route != "list_datasets"] == own
+    assert real.projects == ()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_handler_of_sigterm_that_is_not_pythons_own_stays(run: Callable[..., pytest.RunResult]) -> None:
+    run(
+        """
+    import signal
+
+    before = []
+
+    @pytest.fixture
+    def mine(request):
+        before.append(signal.signal(signal.SIGTERM, request.param))
+        yield request.param
+        signal.signal(signal.SIGTERM, before[0])
+
+    @writes
+    @pytest.mark.parametrize("mine", [signal.SIG_IGN, signal.SIG_DFL], indirect=True)
+    def test_handlers(mine, reinfer_project):
+        assert (signal.getsignal(signal.SIGTERM) is mine) == (mine is signal.SIG_IGN)
+
+    @writes
+    def test_alone(reinfer_project):
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+
+    @reads
+    def test_put_back(reinfer):
+        assert signal.getsignal(signal.SIGTERM) is before[0]
+    """,
+        passed=4,
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ import pytest
 from pytest_reinfer import contract, given, runs
 from pytest_reinfer.fake import FakeTenant
 from pytest_reinfer.patching import Link, Replaced
-from pytest_reinfer.real import HIDDEN, MOST, RealTenant, unique
+from pytest_reinfer.real import MOST, RealTenant, unique
 from pytest_reinfer.transports.onward import Onward
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def may(item: pytest.Item) -> Any:
 
 
 class Target:
-    """The real tenant of a session. Raises pytest.UsageError where its environment does not tell of one."""
+    """The real tenant of a session. Raises pytest.UsageError where its environment does not tell of one.
+
+    Until it is closed the environment has a stand-in for the token, which only the tenant of a test takes for it.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 -- nobody else asks
@@ -47,6 +51,9 @@ class Target:
         # Before the session hides tenants from proxies.
         self._both = config.getoption("reinfer_target") == "both"
         self.url, self._token = _endpoint(), _token()
+        self._stand_in = secrets.token_hex(len(self._token))[: len(self._token)]
+        if config.getoption("dist", "no") == "no":  # or else workers of pytest-xdist are to find the token there
+            os.environ[TOKEN] = self._stand_in
         host = urlsplit(self.url).netloc
         proxies = getproxies()
         proxy = None if proxy_bypass(host) else proxies.get("https", proxies.get("all"))
@@ -54,6 +61,10 @@ class Target:
             scheme = urlsplit(proxy).scheme
             raise pytest.UsageError(f"--reinfer-target: the proxy of the environment speaks {scheme}, not http.")
         self._proxy = proxy
+
+    def close(self) -> None:
+        """Leave the environment as it was."""
+        os.environ[TOKEN] = self._token
 
     # ------------------------------------------------------------------------------------------ the fixture
 
@@ -76,7 +87,8 @@ class Target:
 
     def tenant(self, may: May, settings: dict[str, Any], resolve: Callable[..., Any]) -> RealTenant:
         """The real tenant, as the fixture of a test. ValueError or TypeError for settings that make no sense."""
-        return RealTenant(token=self._token, onward=Onward(self.url, resolve, self._proxy), may=may, **settings)
+        onward = Onward(self.url, resolve, self._proxy)
+        return RealTenant(token=self._token, stand_in=self._stand_in, onward=onward, may=may, **settings)
 
     def tell(self, item: pytest.Item, tenant: FakeTenant) -> None:
         """Tell with a test what it exchanged with the real tenant, and how far that keeps to the contract."""
@@ -104,7 +116,7 @@ class Target:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Keep the token out of whatever is reported."""
+        """Keep the token out of what is reported of those who know it all the same."""
         report = yield
         shown = report.longrepr
         if isinstance(shown, tuple):
@@ -124,7 +136,9 @@ class Target:
             for reports in terminalreporter.stats.values()
             for report in reports
             if getattr(report, "when", None) == "teardown"  # each test has one, and workers send it too
-            for name, value in report.user_properties
+            for name, value in sorted(
+                report.user_properties, key=lambda each: each[0] != NAME
+            )  # what it is about first
             if name in (NAME, BREACH, DRIFT)
         ]
         terminalreporter.section(f"reinfer: the real tenant at {self.url}")
@@ -166,7 +180,7 @@ class Target:
         return runs.reported(NAME, runs.Verdict(reported, total, seconds, total if reported.failed else None))
 
     def _hide(self, text: str) -> str:
-        return text.replace(self._token, HIDDEN)
+        return text.replace(self._token, self._stand_in)
 
 
 def _endpoint() -> str:
