@@ -54,7 +54,8 @@ def replacing(path: str | os.PathLike[str], *, mode_of: Path | None = None, mode
     temporary = place.with_name(f".{token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        os.close(descriptor)
+        with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
