@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from copy import deepcopy
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from pytest_reinfer import contract
+from pytest_reinfer.whole import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_reinfer.wire import JSON
 
 MAPS: Final = ("$defs", "properties", "patternProperties")  # schemas by name
+MARK: Final = {"x-generator": "pytest-reinfer"}  # by which a document of ours is known again
 SINGLE: Final = ("items", "additionalProperties")  # a schema, or true or false
 
 
@@ -28,25 +31,25 @@ def names() -> Mapping[str, str]:
 def bundled(name: str) -> JSON:
     """The schema of that name, referring to nothing outside itself. Raises ValueError where there is none."""
     if name not in names():
-        raise ValueError(f"there is no schema {name!r}; there are: {', '.join(sorted(names()))}")
+        near = get_close_matches(name, names(), n=5, cutoff=0.5) or sorted(names())
+        raise ValueError(f"there is no schema {name!r}. The nearest: {', '.join(near)}")
     file = names()[name]
     parts: JSON = {}
 
-    def where(target: str, pointer: str) -> str:
+    def where(target: str, key: str) -> str:
         if target == file:
-            return f"#{pointer}"
-        key, rest = part(target, pointer)
+            return f"#/$defs/{key}" if key in contract.documents()[file].get("$defs", {}) else "#"
         if key not in parts:
             parts[key] = {}  # it may refer to itself
             parts[key] = moved(target, source(target, key), where)
-        return f"#/$defs/{key}{rest}"
+        return f"#/$defs/{key}"
 
     schema = contract.documents()[file]
     own = moved(file, schema, where)
     if parts.keys() & own.get("$defs", {}).keys():
         raise NotImplementedError(f"{file}: a part of it bears the name of one that it refers to")
     defs = {"$defs": dict(sorted({**own.pop("$defs", {}), **parts}.items()))} if parts or "$defs" in own else {}
-    return deepcopy({"$schema": schema["$schema"], **own, **defs})
+    return deepcopy({"$schema": schema["$schema"], **MARK, **own, **defs})
 
 
 def part(target: str, pointer: str) -> tuple[str, str]:
@@ -64,7 +67,10 @@ def source(target: str, key: str) -> JSON:
 
 
 def moved(file: str, schema: Any, where: Callable[[str, str], str]) -> Any:
-    """A copy of a schema of `file` whose references lead where `where` says, which is given a file and a pointer."""
+    """A copy of a schema of `file` whose references lead where `where` says, which is given a file and a name in it.
+
+    What has no name, as a property of another object, stands there itself; a list always says what its items are.
+    """
     if not isinstance(schema, dict):
         return schema
     copy = {key: value for key, value in schema.items() if key != "$schema"}
@@ -74,13 +80,36 @@ def moved(file: str, schema: Any, where: Callable[[str, str], str]) -> Any:
         copy[key] = moved(file, schema[key], where)
     if "$ref" in copy:
         target, _, pointer = urljoin(contract.BASE + file, schema["$ref"]).removeprefix(contract.BASE).partition("#")
-        copy["$ref"] = where(target, pointer)
+        key, rest = part(target, pointer)
+        if rest:
+            del copy["$ref"]
+            named = source(target, key)
+            return _joined(named, moved(target, _at(named, rest), where), copy)
+        copy["$ref"] = where(target, key)
+    if copy.get("type") == "array":
+        copy.setdefault("items", {})
     return copy
 
 
+def _at(schema: JSON, pointer: str) -> Any:
+    found: Any = schema
+    for step in pointer.split("/")[1:]:
+        found = found[step]
+    return found
+
+
+def _joined(around: JSON, found: JSON, own: JSON) -> JSON:
+    """What stands in a schema, with the evidence of that, and with what is said of it where it is referred to."""
+    if both := (found.keys() & own.keys()) - {"description", "x-evidence"}:
+        raise NotImplementedError(f"said where it stands and where it is referred to: {', '.join(sorted(both))}")
+    general = {rule: why for rule, why in around.get("x-evidence", {}).items() if rule == "*"}
+    evidence = general | found.get("x-evidence", {}) | own.get("x-evidence", {})
+    return {**found, **own, **({"x-evidence": evidence} if evidence else {})}
+
+
 def listed() -> list[tuple[str, str]]:
-    """The name of each schema, with the first sentence of what it says of itself; the objects first."""
-    order = sorted((PurePosixPath(file).parent.name, name) for name, file in names().items())
+    """The name of each object and route, the objects first, with the first sentence of what it says of itself."""
+    order = sorted((PurePosixPath(file).parent.name, name) for name, file in names().items() if "/" in file)
     documents = contract.documents()
     return [(name, documents[names()[name]]["description"].partition(". ")[0].rstrip(".")) for _, name in order]
 
@@ -93,26 +122,25 @@ def text(document: JSON) -> str:
 def write(texts: Mapping[str, str], folder: Path) -> None:
     """Put texts into files of a folder, which is made: all of them, or none where one cannot be written.
 
-    A file of that name is replaced where it is JSON with a `$schema` or an `openapi` of its own: what these texts are.
-    Raises ValueError for any other, and OSError.
+    A file of that name is replaced where it was written so. Raises ValueError for any other, and OSError.
     """
     for name in texts:
         if not _ours(folder / name):
-            raise ValueError(f"{folder / name} is no schema and no OpenAPI document: it is not replaced")
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".pytest-reinfer-", dir=folder) as place:
+            raise ValueError(f"{folder / name} was not written by pytest-reinfer: it is not replaced. Move it away")
+    with ExitStack() as files:
         for name, lines in texts.items():
-            Path(place, name).write_text(f"{lines}\n", encoding="utf-8")
-        for name in texts:
-            Path(place, name).replace(folder / name)
+            files.enter_context(shown(folder / name)).write(f"{lines}\n".encode())
 
 
 def _ours(path: Path) -> bool:
-    """Whether a file may be replaced: it is not there, is empty, or holds what is written here."""
+    """Whether a file may be replaced: it is none, is empty, or bears our mark."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return True  # a device or a pipe, which is written to
     try:
-        found = json.loads(path.read_text(encoding="utf-8") or '{"$schema": ""}')
+        found = json.loads(path.read_text(encoding="utf-8") or json.dumps(MARK))
     except FileNotFoundError:
         return True
     except ValueError:
         return False
-    return isinstance(found, dict) and bool(found.keys() & {"$schema", "openapi"})
+    marked = [each for each in (found, found.get("info")) if isinstance(each, dict)] if isinstance(found, dict) else []
+    return any(MARK.items() <= each.items() for each in marked)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest_reinfer
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = (check, evidence, openapi, schemas, serve, verify)
 FAILED, MISUSED = 1, 2  # exit codes
+UNREAD: Final = 128 + 13  # that of whom SIGPIPE ends, which not every system has
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+    except BrokenPipeError:
+        with suppress(OSError):  # what is left goes nowhere, or Python would complain at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     except (OSError, ValueError) as error:
         tell(options.command, error)
         return FAILED if isinstance(error, OSError) else MISUSED

@@ -45,6 +45,7 @@ def document(url: str | None = None) -> JSON:
             "version": pytest_reinfer.__version__,
             "summary": "The routes that pytest-reinfer answers, each rule with its evidence.",
             "description": f"{api['description']} Not affiliated with UiPath.",
+            **bundle.MARK,
         },
         "servers": [{"url": url}] if url is not None else [_server(each) for each in api["x-servers"]],
         "security": [{SCHEME: []}],
@@ -96,9 +97,8 @@ def _refusal(entry: JSON) -> JSON:
 # --------------------------------------------------------------------------------------------------------- schemas
 
 
-def _place(target: str, pointer: str) -> str:
-    name, rest = bundle.part(target, pointer)
-    return f"#/components/schemas/{name}{rest}"
+def _place(_: str, name: str) -> str:
+    return f"#/components/schemas/{name}"
 
 
 def _moved(file: str, schema: Any) -> Any:
@@ -207,7 +207,7 @@ def _responses(route: Route, schema: JSON, routes: list[Route]) -> Iterator[tupl
     for code, names in groupby(sorted(schema["x-errors"], key=status), status):
         refusals = [*names]
         examples = {name: {"$ref": f"#/components/examples/{name}"} for name in refusals}
-        body = {"schema": {"$ref": _place("objects/error.json", "")}, "examples": examples}
+        body = {"schema": {"$ref": _place("objects/error.json", "error")}, "examples": examples}
         yield (
             str(code),
             {

@@ -60,7 +60,18 @@ def schema_at(place: str) -> Any:
 
 
 def same(file: str, theirs: Any, ours: Any) -> None:
-    """Both schemas state the same, and their references lead to the same."""
+    """Both schemas state the same, and their references lead to the same; a property of another stands there itself."""
+    place, _, inside = theirs.get("$ref", "").partition("#")
+    if "/properties/" in inside:
+        file = f"objects/{place}"
+        found = contract.documents()[file]["properties"][inside.rpartition("/")[2]]
+        evidence = found.get("x-evidence", {}) | theirs.get("x-evidence", {})
+        assert evidence.items() <= ours["x-evidence"].items()
+        assert ours["x-evidence"]["*"] == evidence.get("*", contract.documents()[file]["x-evidence"]["*"])
+        theirs = found | {key: value for key, value in theirs.items() if key != "$ref"}
+        theirs, ours = ({**each, "x-evidence": {}} for each in (theirs, ours))
+    if theirs.get("type") == "array":
+        theirs = {"items": {}} | theirs
     assert theirs.keys() - {"$schema"} == ours.keys()
     for keyword, value in theirs.items():
         if keyword in ("properties", "patternProperties"):
@@ -76,6 +87,21 @@ def same(file: str, theirs: Any, ours: Any) -> None:
             assert pointed(ours["$ref"]).get("description") == described(file, value)
         elif keyword != "$schema":
             assert value == ours[keyword], keyword
+
+
+def test_no_reference_of_the_document_leads_into_a_schema_and_every_list_has_items() -> None:
+    for place in (document()["paths"], document()["components"]["schemas"]):
+        for each in objects(place):
+            assert re.fullmatch(r"#/components/\w+/[\w-]+", each.get("$ref", "#/components/schemas/any"))
+            assert each.get("type") != "array" or "items" in each
+
+
+def objects(node: Any) -> Iterator[Any]:
+    """Every object in a document."""
+    if isinstance(node, Mapping):
+        yield node
+    for each in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
+        yield from objects(each)
 
 
 def described(file: str, ref: str) -> Any:

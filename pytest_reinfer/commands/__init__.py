@@ -11,6 +11,16 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def output(text: str) -> str:
+    """Where --output writes to; ValueError unless it is named."""
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+output.__name__ = "name"  # as argparse calls it
+
+
 def tell(command: str, problem: object) -> None:
     """Write in one line what is wrong, on the stream for errors."""
     sys.stderr.write(f"pytest-reinfer {command}: {' '.join(str(problem).split())}\n")

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_reinfer.commands import output
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
@@ -43,7 +45,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="tell breaches of rules known less well, and let them pass",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="of the report (default: text)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="where the report goes (default: the terminal)")
+    parser.add_argument("--output", type=output, metavar="FILE", help="where the report goes (default: the terminal)")
     parser.set_defaults(run=run)
 
 
@@ -65,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_reinfer.recordings import checking, reports  # noqa: PLC0415
     from pytest_reinfer.recordings.scrubber import Scrubber  # noqa: PLC0415
     from pytest_reinfer.stamps import moment  # noqa: PLC0415
-    from pytest_reinfer.whole import replacing  # noqa: PLC0415
+    from pytest_reinfer.whole import report  # noqa: PLC0415
 
     contract.rank(options.min_evidence)
     targets = _targets(options)
@@ -79,12 +81,8 @@ def run(options: argparse.Namespace) -> int:
     if options.scrub:
         _scrub(found, targets, scrubber)
     writers = {"text": reports.text, "json": reports.as_text_of_json, "junit": reports.junit}
-    report = writers[options.format](found)
-    if options.output is not None:
-        with replacing(options.output) as file:
-            file.write(report.encode(errors="replace"))
-    else:
-        sys.stdout.write(report.encode(errors="replace").decode())
+    told = writers[options.format](found).encode(errors="replace").decode()  # half a character may be in a recording
+    report(told, options.output)
     if options.format != "text" or options.output is not None:
         for each in found:
             if each.error is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from pytest_reinfer.commands import output
 
 if TYPE_CHECKING:
     import argparse
@@ -31,13 +31,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--kind", action="append", metavar="KIND", help="only rules of this kind; may be repeated")
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="(default: text)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write it there")
+    parser.add_argument("--output", type=output, metavar="FILE", help="write it there")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the rules; the exit code. Raises ValueError for what there is not, OSError where it cannot be written."""
     from pytest_reinfer import contract, evidence, rulebook  # noqa: PLC0415 -- not for --help
+    from pytest_reinfer.whole import report  # noqa: PLC0415
 
     for kind in options.kind or ():
         contract.rank(kind)
@@ -47,8 +48,5 @@ def run(options: argparse.Namespace) -> int:
         told = rulebook.text(rules, min(max(columns, NARROWEST), WIDEST))
     else:
         told = {"json": rulebook.as_json, "markdown": rulebook.markdown}[options.format](rules)
-    if options.output is None:
-        sys.stdout.write(told)
-    else:
-        options.output.write_text(told, encoding="utf-8")
+    report(told, options.output)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_reinfer.commands import say
+from pytest_reinfer.commands import output, say
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="such as dataset or export_dataset")
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="write a file NAME.json for each, all of them or none"
+        "--output", type=output, metavar="FOLDER", help="write a file NAME.json for each, all of them or none"
     )
     parser.set_defaults(run=run)
 
@@ -30,14 +30,16 @@ def run(options: argparse.Namespace) -> int:
     """List, print or write. Raises ValueError for a name that is none, OSError where it cannot be written."""
     from pytest_reinfer import bundle  # noqa: PLC0415 -- not for --help
 
-    if options.output is not None:
-        wanted = options.names or sorted(bundle.names())
-        bundle.write({f"{name}.json": bundle.text(bundle.bundled(name)) for name in wanted}, options.output)
-    elif not options.names:
-        for name, told in bundle.listed():
-            say(f"{name:24} {told}")
-    elif len(options.names) == 1:
-        say(bundle.text(bundle.bundled(options.names[0])))
+    to_folder = options.output not in (None, "-")
+    if not options.names and not to_folder:
+        say("\n".join(f"{name:24} {told}" for name, told in bundle.listed()))
+        return 0
+    wanted = options.names or [name for name, _ in bundle.listed()]
+    texts = {f"{name}.json": bundle.text(bundle.bundled(name)) for name in wanted}
+    if to_folder:
+        bundle.write(texts, Path(options.output))
+    elif len(texts) == 1:
+        say(*texts.values())
     else:
         raise ValueError("one schema is printed at a time: name a folder for several, by --output")
     return 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
+
+from pytest_reinfer.commands import output
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--write", action="store_true", help="also make a project of its own, write in it, and remove it again"
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="of the report (default: text)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the report there, and not to the screen")
+    parser.add_argument("--output", type=output, metavar="FILE", help="write the report there, and not to the screen")
     parser.set_defaults(run=run)
 
 
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_reinfer import verify_reports as reports  # noqa: PLC0415 -- not for --help
     from pytest_reinfer.live import Live  # noqa: PLC0415
     from pytest_reinfer.verify import verify  # noqa: PLC0415
+    from pytest_reinfer.whole import report  # noqa: PLC0415
 
     live = Live(options.endpoint, _token(options.token_file))
     before = signal.signal(signal.SIGTERM, _interrupt)
@@ -51,11 +53,8 @@ def run(options: argparse.Namespace) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
         live.close()
-    report = {"text": reports.text, "json": reports.as_json, "junit": reports.as_junit}[options.format](verdict)
-    if options.output is None:
-        sys.stdout.write(report + "\n")
-    else:
-        options.output.write_text(report + "\n", encoding="utf-8")
+    told = {"text": reports.text, "json": reports.as_json, "junit": reports.as_junit}[options.format](verdict)
+    report(f"{told}\n", options.output)
     return 1 if verdict.differences else 2 if verdict.unanswered else 0
 
 

@@ -12,6 +12,7 @@ from pytest_reinfer.coverage import page, report, table
 from pytest_reinfer.coverage.tally import Tally
 from pytest_reinfer.fake import FakeTenant
 from pytest_reinfer.patching import Link, Replaced
+from pytest_reinfer.whole import report as write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,11 +106,9 @@ class Coverage:
             kind, _, name = asked.partition(":")
             if kind == "term":
                 continue
-            file = self._config.invocation_params.dir / name
             text = page.page(found) if kind == "html" else json.dumps(report.as_json(found), indent=2) + "\n"
             try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+                write(text, name, self._config.invocation_params.dir)
             except OSError as error:
                 yield f"{asked}: not written: {error}", True
             else:

@@ -16,6 +16,7 @@ from pytest_reinfer import mutants, runs, variations
 from pytest_reinfer.mutants import BROKE, NOTICED, STOOD, UNMET, UNNOTICED
 from pytest_reinfer.runs import Verdict
 from pytest_reinfer.varying import Varied, Watched
+from pytest_reinfer.whole import report
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -48,9 +49,9 @@ class Mutants:
         self._notes: list[str] = []
         self._most: int = config.getoption("reinfer_mutants_max") or MOST
         file: str | None = config.getoption("reinfer_mutants_json")
-        self._file = None if file is None else Path(config.invocation_params.dir, file)
-        if self._file is not None and not self._file.parent.is_dir():
-            raise pytest.UsageError(f"--reinfer-mutants-json: there is no folder {self._file.parent}")
+        self._file = file
+        if file is not None and not (folder := Path(config.invocation_params.dir, file).parent).is_dir():
+            raise pytest.UsageError(f"--reinfer-mutants-json: there is no folder {folder}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -166,7 +167,7 @@ class Mutants:
         if not told.outcomes:
             terminalreporter.line("NOTHING was varied: no test that passes met an answer of the fixture `reinfer`.")
         if self._file is not None:
-            self._file.write_text(json.dumps(told.json(), indent=2), encoding="utf-8")
+            report(f"{json.dumps(told.json(), indent=2)}\n", self._file, self._config.invocation_params.dir)
             terminalreporter.line(f"All of it is in {self._file}.")
 
 

@@ -31,6 +31,8 @@ def scrub(path: Path, scrubber: Scrubber, target: Path) -> None:
             f"there are more than {MOST_KNOWN} different passwords, tokens and cookies in these files, too many to "
             "look for each of them everywhere: take the files in several runs, or parts of a file"
         )
+    if target.exists() and not target.is_file():
+        raise Refused(f"{target} is no file: name another folder by --into")
     scrubber.told = lambda _: None
     form = files.form(path)
     with replacing(target, mode_of=path) as file:
