@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _targets(options: argparse.Namespace) -> list[Path]:
     """Where the scrubbed files go. Raises ValueError where the report would take the place of a recording."""
-    if options.output is not None and options.output.resolve() in {path.resolve() for path in options.files}:
+    if options.output is not None and Path(options.output).resolve() in {path.resolve() for path in options.files}:
         raise ValueError(f"--output: {options.output} is a recording: name another file for the report")
     if options.into is None:
         return list(options.files)
