@@ -207,6 +207,12 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
+def _misfits(shape: Shape, value: Any) -> bool:
+    """Whether a value is of another type than a shape says, or the shape says none."""
+    kinds = _stated(shape, "type")
+    return kinds is NOTHING or not FITS["type"](kinds, value)
+
+
 def _dug(value: Any, steps: Iterable[str]) -> Any:
     """What stands along the steps; NOTHING where they lead nowhere."""
     for step in steps:
@@ -581,9 +587,14 @@ class _Pair:
 
     def _hold_members(self, shape: Shape, path: str, live: JSON) -> None:
         """Hold the members of an object against the contract; new ones where that describes such an object whole."""
-        for name in _stated(shape, "required") or ():
-            if name not in live:
-                self._tell("removed", f"{path}.{name}", "it required", NOTHING, _evidence(shape, "required"))
+        gone = [name for name in _stated(shape, "required") or () if name not in live]
+        new = [name for name in live if not self._member(shape, name)]
+        if len(gone) == len(new) == 1 and not _misfits(member := self._member(shape, gone[0]), live[new[0]]):
+            self._tell("renamed", f"{path}.{gone[0]}", gone[0], new[0], _evidence(member, "type"))
+            live = {name: value for name, value in live.items() if name != new[0]}
+            gone = []
+        for name in gone:
+            self._tell("removed", f"{path}.{name}", "it required", NOTHING, _evidence(shape, "required"))
         whole = path == "$.body" or any("$schema" in part.schema for part in shape)
         for name, value in live.items():
             member = self._member(shape, name)

@@ -501,6 +501,14 @@ def test_a_longer_page_is_told_without_leave_to_write(twin: Twin) -> None:
 
 
 @pytest.mark.usefixtures("without_limits")
+def test_another_name_of_a_key_is_told_as_one_without_leave_to_write(twin: Twin) -> None:
+    twin.plants = [Plant("", "get_current_user", "", well(lambda body: moved("username", "user_name")(body["user"])))]
+    verdict = verified(twin, write=False)
+    assert told(verdict) == {("renamed", "get_current_user", "$.body.user.username")}
+    assert (verdict.differences[0].fake, verdict.differences[0].live) == ("username", "user_name")
+
+
+@pytest.mark.usefixtures("without_limits")
 def test_a_page_that_is_empty_is_not_taken_for_another_default(twin: Twin) -> None:
     twin.plants = [Plant("", "export_dataset", "", well(fewer("comments", 0)))]
     kinds = {kind for kind, route, _ in told(verified(twin)) if route == "export_dataset"}
@@ -541,7 +549,9 @@ def test_a_project_that_cannot_be_removed_is_told_by_its_name(twin: Twin) -> Non
 
 
 @pytest.mark.usefixtures("without_limits")
-def test_a_project_that_appears_after_its_making_was_cancelled_is_removed_and_told(twin: Twin) -> None:
+def test_a_project_that_appears_after_its_making_was_cancelled_is_removed_and_told(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[Request] = []
     lines: list[str] = []
 
@@ -557,15 +567,17 @@ def test_a_project_that_appears_after_its_making_was_cancelled_is_removed_and_to
             made.clear()
 
     real = Live.ask
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Live, "ask", slow)
+    monkeypatch.setattr(Live, "ask", slow)
+    with pytest.raises(KeyboardInterrupt):
         verified(twin, sleep=passing, tell=lines.append)
     assert lines == [f"Ends early: the project {PROJECT} is removed."]
     assert PROJECT not in [project.name for project in twin.tenant.projects]
 
 
 @pytest.mark.usefixtures("without_limits")
-def test_a_project_whose_making_was_cancelled_and_that_does_not_appear_is_told(twin: Twin) -> None:
+def test_a_project_whose_making_was_cancelled_and_that_does_not_appear_is_told(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines: list[str] = []
     real = Live.ask
 
@@ -574,14 +586,14 @@ def test_a_project_whose_making_was_cancelled_and_that_does_not_appear_is_told(t
             raise KeyboardInterrupt
         return real(asking, request)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Live, "ask", cut)
+    monkeypatch.setattr(Live, "ask", cut)
+    with pytest.raises(KeyboardInterrupt):
         verified(twin, tell=lines.append)
     assert lines[-1].startswith(f"The project {PROJECT} may still appear")
 
 
 @pytest.mark.usefixtures("without_limits")
-def test_a_project_is_told_whose_removal_is_interrupted(twin: Twin) -> None:
+def test_a_project_is_told_whose_removal_is_interrupted(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     real = Live.ask
 
@@ -590,8 +602,8 @@ def test_a_project_is_told_whose_removal_is_interrupted(twin: Twin) -> None:
             raise KeyboardInterrupt
         return real(asking, request)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Live, "ask", impatient)
+    monkeypatch.setattr(Live, "ask", impatient)
+    with pytest.raises(KeyboardInterrupt):
         verified(twin, tell=lines.append)
     assert lines[-1] == f"The project {PROJECT} may be left in the tenant. Remove it by hand."
 
