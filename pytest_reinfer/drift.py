@@ -27,6 +27,16 @@ SHOWN: Final = 120  # so many characters of a value a line shows
 LENGTHS: Final[Mapping[str, type[str | list[Any]]]] = MappingProxyType(
     {"maxLength": str, "minLength": str, "maxItems": list, "minItems": list}
 )
+BREACHES: Final[Mapping[str, str]] = MappingProxyType(  # the kinds of breaches, by their rules; others are of a value
+    {
+        "additionalProperties": "added",
+        "required": "removed",
+        "type": "retyped",
+        "header": "header",
+        "message": "message",
+    }
+    | dict.fromkeys(("limit", "maximum", "minimum", *LENGTHS), "limit")
+)
 COMPARED: Final = 10_000  # pairs of items of which it looks for those that have most in common
 WORD: Final = re.compile("[0-9A-Za-z._-]{8,}")  # as long as anything is that a tenant gives out
 
@@ -197,6 +207,12 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
+def _misfits(shape: Shape, value: Any) -> bool:
+    """Whether a value is of another type than a shape says, or the shape says none."""
+    kinds = _stated(shape, "type")
+    return kinds is NOTHING or not FITS["type"](kinds, value)
+
+
 def _dug(value: Any, steps: Iterable[str]) -> Any:
     """What stands along the steps; NOTHING where they lead nowhere."""
     for step in steps:
@@ -319,6 +335,8 @@ class _Pair:
             self._status()
         else:
             self._bodies()
+            if not self._contents:
+                self._breaches()
         return list(self._found.values())
 
     def _parts(self, request: Request) -> Iterator[tuple[str, tuple[Shape, Any]]]:
@@ -514,12 +532,12 @@ class _Pair:
     def _tell_length(self, path: str, fake: int, live: int, evidence: str) -> None:
         """Tell that a list is longer or shorter: as what the request, or its silence, asked for, where that fits."""
         for default in self._defaults:
-            if _kind(default.value) == "number" and default.value == fake:
+            if live and _kind(default.value) == "number" and default.value == fake:
                 self._tell("default", default.path, fake, live, default.evidence, "request")
                 return
         for part, (shape, value) in self._sent.items():
             for name, given in value.items() if isinstance(value, dict) else ():
-                if _kind(given) == "number" and given == fake:
+                if live and _kind(given) == "number" and given == fake:
                     said = _evidence(self._member(shape, name), "type")
                     self._tell("limit", f"$.{part}.{name}", f"{fake} items", f"{live} items", said, "request")
                     return
@@ -569,9 +587,14 @@ class _Pair:
 
     def _hold_members(self, shape: Shape, path: str, live: JSON) -> None:
         """Hold the members of an object against the contract; new ones where that describes such an object whole."""
-        for name in _stated(shape, "required") or ():
-            if name not in live:
-                self._tell("removed", f"{path}.{name}", "it required", NOTHING, _evidence(shape, "required"))
+        gone = [name for name in _stated(shape, "required") or () if name not in live]
+        new = [name for name in live if not self._member(shape, name)]
+        if len(gone) == len(new) == 1 and not _misfits(member := self._member(shape, gone[0]), live[new[0]]):
+            self._tell("renamed", f"{path}.{gone[0]}", gone[0], new[0], _evidence(member, "type"))
+            live = {name: value for name, value in live.items() if name != new[0]}
+            gone = []
+        for name in gone:
+            self._tell("removed", f"{path}.{name}", "it required", NOTHING, _evidence(shape, "required"))
         whole = path == "$.body" or any("$schema" in part.schema for part in shape)
         for name, value in live.items():
             member = self._member(shape, name)
@@ -595,6 +618,29 @@ class _Pair:
             if _relation(before, after) == "earlier than":
                 self._tell("reordered", path, f"by {order}", f"{before} before {after}", _evidence(shape, "x-order"))
                 return
+
+    def _breaches(self) -> None:
+        """Tell how the answer breaks the contract otherwise, such as by more items than were asked for."""
+        told = {difference.path for difference in self._found.values()}
+        for breach in contract.breaches(self._live_request, self._live):
+            path = re.sub(r"\[\d+]", "[*]", breach.path)
+            if breach.part == "response" and breach.rule != "accepted" and path not in told:
+                self._tell(BREACHES.get(breach.rule, "value"), path, breach.expected, breach.got, breach.evidence)
+
+
+def words(value: Any) -> Iterator[str]:
+    """The texts in a value, and the words in them that may be ids."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from words(name)
+            yield from words(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from words(member)
+    elif isinstance(value, str):
+        yield value
+        for word in WORD.findall(value):
+            yield from (word, *word.split("."))
 
 
 def _moment(shape: Shape, value: Any) -> bool:

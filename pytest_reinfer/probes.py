@@ -75,7 +75,7 @@ def requests(step: Step, names: Mapping[str, str]) -> Iterator[Request]:
         for other in _at_limits(f"routes/{route.name}.json#/properties/query", meant):
             yield _request(route.method, path, other, body, said)
     if body is not None:
-        for other in _at_limits(f"routes/{route.name}.json#/properties/body", body):
+        for other in _at_limits(f"routes/{route.name}.json#/properties/body", body, said.get("besides", ())):
             yield _request(route.method, path, query, other, said)
 
 
@@ -87,6 +87,17 @@ def kept(step: Step, response: Response) -> dict[str, str]:
         return {}
     found = {name: _dug(body, path.split(".")) for name, path in step.keep.items()}
     return {name: value for name, value in found.items() if isinstance(value, str) and value}
+
+
+def is_id(name: str) -> bool:
+    """Whether a name of what is kept is that of an id which a tenant gives out."""
+    return name.endswith("_id") and name != "comment_id"
+
+
+def owned(step: Step, name: str, response: Response, project: str) -> bool:
+    """Whether an answer says of what it keeps under a name that the project owns it."""
+    around = _dug(json.loads(response.body), step.keep[name].split(".")[:-1])
+    return isinstance(around, dict) and around.get(throwaway()["owner"]) == project
 
 
 def throwaway() -> JSON:
@@ -101,6 +112,29 @@ def asked_of_project(route: str, project: str) -> Request:
     query = said["query"] if route == said["remove"] else {}
     found = contract.routes()[route]
     return _request(found.method, found.path.format_map({said["parameter"]: quote(project, safe="")}), query, None, {})
+
+
+def look(request: Request, project: str) -> Request | None:
+    """What shows whom that belongs to which a request names by its id alone; None for a request that names the project.
+
+    NotKnown where no route shows it.
+    """
+    if contract.match(request.method, request.path).parameters.get(throwaway()["parameter"]) == project:
+        return None
+    asked = request._replace(method="GET", query="", body=b"")
+    if contract.match(asked.method, asked.path).route is None:
+        raise NotKnown("nothing shows whom that id belongs to, so it is not sent")
+    return asked
+
+
+def shows_owner(response: Response, project: str) -> bool:
+    """Whether an answer is about one thing, and the project owns it."""
+    try:
+        body = json.loads(response.body)
+    except ValueError:
+        return False
+    about = [each for each in body.values() if isinstance(each, dict)] if isinstance(body, dict) else []
+    return len(about) == 1 and about[0].get(throwaway()["owner"]) == project
 
 
 def harmless(request: Request) -> bool:
@@ -157,10 +191,10 @@ def _dug(value: Any, steps: list[str]) -> Any:
     return value
 
 
-def _at_limits(ref: str, valid: Any) -> Iterator[Any]:
-    """The value with each size of its schema in turn just at its limit, and just beyond it."""
+def _at_limits(ref: str, valid: Any, besides: Collection[str] = ()) -> Iterator[Any]:
+    """The value with each size of its schema in turn just at its limit, and just beyond it; not at some places."""
     for violation in violations(ref):
-        if violation.rule not in SIZES:
+        if violation.rule not in SIZES or violation.place in besides:
             continue
         beyond = violation.apply(valid)
         at = _at(violation.rule, violation.limit, violation.place, deepcopy(beyond))

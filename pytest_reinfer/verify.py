@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWS: Final = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between two looks at what may show late
 PATIENCE: Final = 120.0  # seconds in all that it waits for such things
+LOOKS: Final = (1.0, 2.0, 4.0, 8.0)  # seconds between two looks for a project whose making was not answered
 GIVEN_UP: Final = 3  # so many requests in a row without an answer, and it asks no more
 
 
@@ -40,6 +41,7 @@ class Verdict(NamedTuple):
     asked: what both have answered; `exchange` of a difference is a place in it.
     skipped: what was not asked, and why; unanswered: what the live tenant did not answer in the end, or twice.
     retried: how often it was asked again, by what it had answered.
+    left: what may be left in the live tenant, and to be removed by hand; "" for nothing.
     """
 
     asked: tuple[Asked, ...]
@@ -47,6 +49,7 @@ class Verdict(NamedTuple):
     skipped: tuple[str, ...]
     unanswered: tuple[str, ...]
     retried: Mapping[str, int]
+    left: str
 
 
 def verify(live: Live, project: str, *, write: bool, sleep: Callable[[float], object]) -> Verdict:
@@ -56,7 +59,7 @@ def verify(live: Live, project: str, *, write: bool, sleep: Callable[[float], ob
     sleep: what waits so many seconds.
 
     Raises ValueError where it is no tenant that answers, the token is not taken, or there is such a project; OSError
-    where it answers no more, or the project could not be removed.
+    where it answers no more. What is left then, or when it is interrupted, is told by `live.tell`.
     """
     run = _Run(live, project, sleep)
     run.read()
@@ -77,10 +80,12 @@ class _Run:
         self._unanswered: list[str] = []
         self._names: dict[str, str] = {"unique": project}  # that the live tenant has told
         self._user: JSON = {}
+        self._known: set[str] = set()  # words of all answers: an id among them was not made here
+        self._left = ""
 
     def verdict(self) -> Verdict:
         """What has come of it so far."""
-        told = (tuple(self._skipped), tuple(self._unanswered), dict(self._live.retried))
+        told = (tuple(self._skipped), tuple(self._unanswered), dict(self._live.retried), self._left)
         return Verdict(tuple(self._asked), tuple(self._differences), *told)
 
     # ------------------------------------------------------------------------------------------- reading
@@ -93,6 +98,7 @@ class _Run:
             if not self._user:
                 self._user = _user(step, *exchange)
             live[key] = exchange
+            self._know(exchange[1])
         tenant, token = _arranged(self._names, self._user)
         names = {"unique": self._project, **_chosen(self._names)}
         fake = {key: exchange for key, _, exchange in self._play(steps, names, _asking(tenant, token))}
@@ -104,6 +110,7 @@ class _Run:
         """Make a project, write in it alone, and remove it, whatever happens."""
         told = probes.throwaway()
         there, _ = self._live.ask(probes.asked_of_project(told["find"], self._project))
+        self._know(there)
         if there.status < 400:  # noqa: PLR2004 -- it is there
             raise ValueError(f"There is a project {self._project} already: it is not touched, and nothing is written.")
         steps = [*probes.steps("x-write")]
@@ -113,28 +120,73 @@ class _Run:
         live: dict[Key, Exchange] = {}
         names = {"unique": self._project, "user_id": self._names["user_id"]}
         self._live.may_write(self._project)
-        made = True  # as long as nobody has said no
+        made: bool | None = None  # not known yet
         try:
             for key, step, exchange in self._play(steps, names, self._ask):
-                live[key] = exchange if not step.late or key not in fake else self._settled(fake[key], exchange)
-                if not live.keys() - {key} and exchange[1].status >= 400:  # noqa: PLR2004 -- the very first is refused
+                if made is None and key != (0, 0):
+                    self._skipped.append("all that writes: it was not answered whether a project was made")
+                    break
+                if made is None and exchange[1].status >= 400:  # noqa: PLR2004 -- refused
                     made = False
                     self._skipped.append(f"all that writes: no project could be made ({exchange[1].status})")
                     break
-                self._live.made(*(names[name] for name in step.keep if name in names))
+                made = True
+                live[key] = exchange if not step.late or key not in fake else self._settled(fake[key], exchange)
+                if key[1] == 0:
+                    self._own(step, exchange[1], names)
+                self._know(exchange[1])
+        except BaseException:
+            self._live.tell(f"Ends early: the project {self._project} is removed.")
+            raise
         finally:
-            if made:
-                self._remove()
+            if made is not False:
+                self._remove(sure=bool(made))
         self._compare(steps, fake, live, contents=True)
 
-    def _remove(self) -> None:
-        request = probes.asked_of_project(probes.throwaway()["remove"], self._project)
+    def _own(self, step: Step, response: Response, names: dict[str, str]) -> None:
+        """Take the ids of what a step has made for the project's own; forget those that may be another's."""
+        for name, value in probes.kept(step, response).items() if response.status < 300 else ():  # noqa: PLR2004
+            if not probes.is_id(name):
+                continue
+            if value in self._known or not probes.owned(step, name, response, self._project):
+                names.pop(name, None)
+                self._skipped.append(f"{step.label}: what follows by the id it answers, which may be another's")
+            else:
+                self._live.made(value)
+
+    def _know(self, response: Response) -> None:
+        """Keep the words of an answer."""
+        with suppress(ValueError, RecursionError):
+            self._known.update(drift.words(json.loads(response.body)))
+
+    def _remove(self, *, sure: bool) -> None:
+        """Remove the project; where it may be left, say so. sure: whether it was answered that it was made."""
+        self._live.patience = max(self._live.patience, PATIENCE)
+        self._left = f"The project {self._project} may be left in the tenant"
         try:
-            status = self._live.ask(request)[0].status
-        except Unanswered as error:
-            raise OSError(f"The project {self._project} could not be removed: {error}. Remove it by hand.") from None
-        if status >= 400 and status != contract.error("no_such_project").status:  # noqa: PLR2004 -- refused
-            raise OSError(f"The project {self._project} could not be removed: {status}. Remove it by hand.")
+            self._left = self._removed(sure=sure)
+        finally:
+            if self._left:
+                self._left += ". Remove it by hand."
+                self._live.tell(self._left)
+
+    def _removed(self, *, sure: bool) -> str:
+        """Remove the project; what is left."""
+        request = probes.asked_of_project(probes.throwaway()["remove"], self._project)
+        for wait in (0.0,) if sure else (0.0, *LOOKS):
+            if wait:
+                self._sleep(wait)
+            try:
+                status = self._live.ask(request)[0].status
+            except Unanswered as error:
+                return f"The project {self._project} could not be removed: {error}"
+            if status < 300:  # noqa: PLR2004 -- done
+                return ""
+            if status != contract.error("no_such_project").status:
+                return f"The project {self._project} could not be removed: {status}"
+        return (
+            "" if sure else f"The project {self._project} may still appear: its making was asked for, and not answered"
+        )
 
     def _settled(self, fake: Exchange, live: Exchange) -> Exchange:
         """What the live tenant answers when it has had the time to show what was written."""
@@ -162,7 +214,7 @@ class _Run:
                     except Unanswered as error:
                         self._unanswered.append(f"{step.label}: {error}")
                         failed += 1
-                        if failed == GIVEN_UP:
+                        if failed == GIVEN_UP or not self._user:  # the very first, or one after the other
                             raise OSError(f"The tenant answers no more. {step.label}: {error}") from None
                         continue
                     failed = 0
@@ -214,7 +266,7 @@ def _user(step: Step, request: Request, response: Response) -> JSON:
 
 def _chosen(names: Mapping[str, str]) -> dict[str, str]:
     """The names that people chose; ids are given out by each tenant."""
-    return {name: value for name, value in names.items() if not name.endswith("_id") or name == "comment_id"}
+    return {name: value for name, value in names.items() if not probes.is_id(name)}
 
 
 def _arranged(names: Mapping[str, str], user: JSON) -> tuple[FakeTenant, str]:

@@ -18,6 +18,7 @@ def text(verdict: Verdict) -> str:
     lines += [f"Not asked: {each}" for each in verdict.skipped]
     lines += [f"Not compared: {each}" for each in verdict.unanswered]
     lines += [f"Asked again after {what}: {times} times" for what, times in verdict.retried.items()]
+    lines += [verdict.left] * bool(verdict.left)
     return "\n".join(lines)
 
 
@@ -29,6 +30,7 @@ def as_json(verdict: Verdict) -> str:
         "skipped": verdict.skipped,
         "unanswered": verdict.unanswered,
         "retried": verdict.retried,
+        "left": verdict.left,
     }
     return json.dumps(report, indent=2, ensure_ascii=False)
 
@@ -45,8 +47,9 @@ def as_junit(verdict: Verdict) -> str:
     from xml.etree import ElementTree as ET  # noqa: PLC0415 -- where it is used; nothing is read by it
 
     failed = {each.exchange for each in verdict.differences}
-    counts = {"tests": len(verdict.asked) + len(verdict.unanswered), "failures": len(failed)}
-    counts |= {"errors": len(verdict.unanswered), "skipped": 0}
+    errors = [*verdict.unanswered, *[verdict.left] * bool(verdict.left)]
+    counts = {"tests": len(verdict.asked) + len(errors), "failures": len(failed)}
+    counts |= {"errors": len(errors), "skipped": 0}
     suite = ET.Element("testsuite", {"name": "pytest-reinfer verify"} | {key: str(n) for key, n in counts.items()})
     for number, asked in enumerate(verdict.asked):
         name = f"{number + 1} {asked.request.method} {asked.request.path}"
@@ -54,7 +57,7 @@ def as_junit(verdict: Verdict) -> str:
         told = [str(each) for each in verdict.differences if each.exchange == number]
         if told:
             ET.SubElement(case, "failure", {"message": _printable(told[0])}).text = _printable("\n".join(told))
-    for number, unanswered in enumerate(verdict.unanswered):
+    for number, unanswered in enumerate(errors):
         case = ET.SubElement(suite, "testcase", {"classname": "unanswered", "name": f"unanswered {number + 1}"})
         ET.SubElement(case, "error", {"message": _printable(unanswered)})
     ET.indent(suite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree as ET
@@ -331,8 +332,14 @@ def without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "steps", unlimited)
 
 
-def verified(twin: Twin, *, write: bool = True, sleep: Callable[[float], object] = lambda _: None) -> Verdict:
-    asking = Live(twin.tenant.url, twin.user.token, sleep=sleep)
+def verified(
+    twin: Twin,
+    *,
+    write: bool = True,
+    sleep: Callable[[float], object] = lambda _: None,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Verdict:
+    asking = Live(twin.tenant.url, twin.user.token, sleep=sleep, tell=tell)
     try:
         return verify(asking, PROJECT, write=write, sleep=sleep)
     finally:
@@ -439,6 +446,76 @@ def test_a_project_that_is_there_already_is_not_touched(twin: Twin) -> None:
 
 
 @pytest.mark.usefixtures("without_limits")
+@pytest.mark.parametrize("name", ["two", "mail"])
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_has_an_id_of_others_is_never_changed(twin: Twin, name: str, *, seen: bool) -> None:
+    """Whether the read part had met it or not."""
+    dataset, source = twin.tenant.datasets[0], twin.tenant.sources[0]
+    foreign = dataset.id if name == "two" else source.id
+    kind = "dataset" if name == "two" else "source"
+
+    def swapped(request: Request, response: Response) -> Response:
+        if seen or request.path.endswith(f"{PROJECT}/{name}"):
+            response = response._replace(body=response.body.replace(made[0].encode(), foreign.encode()))
+        return response
+
+    made: list[str] = []
+
+    def answering(request: Request) -> Response:
+        response = real(request)
+        if request.method == "PUT" and request.path.endswith(f"{PROJECT}/{name}") and response.status == 200:
+            made[:] = [json.loads(response.body)[kind]["id"]]
+        elif not made and not seen:  # hidden from those that list
+            return response._replace(body=response.body.replace(foreign.encode(), b"0123456789abcdef"))
+        return swapped(request, response) if made else response
+
+    real = twin.real
+    twin.real = answering
+    verdict = verified(twin)
+    assert [request for request in twin.writes() if request.method == "DELETE" and foreign in request.path] == []
+    assert dataset.id in [each.id for each in twin.tenant.datasets]
+    assert source.id in [each.id for each in twin.tenant.sources]
+    assert any("another's" in each or "is not shown to be" in each for each in verdict.skipped)
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_deletions_that_are_well_are_compared(twin: Twin) -> None:
+    for route in ("delete_label", "delete_label_group"):
+        twin.plants = [Plant("", route, "", another_status(200, 204))]
+        assert told(verified(twin)) == {("status", route, "$.status")}
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_a_longer_page_is_told_without_leave_to_write(twin: Twin) -> None:
+    twin.tenant.add_comments("corp/complaints", 60)
+
+    def longer(request: Request) -> Response | None:
+        if request.path.endswith("/export") and request.body == b"{}":
+            return twin.real(request._replace(body=b'{"limit": 100}'))
+        return None
+
+    twin.before = longer
+    verdict = verified(twin, write=False)
+    assert told(verdict) == {("limit", "export_dataset", "$.body.comments")}
+    assert verdict.differences[0].fake == "at most 64 items"
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_another_name_of_a_key_is_told_as_one_without_leave_to_write(twin: Twin) -> None:
+    twin.plants = [Plant("", "get_current_user", "", well(lambda body: moved("username", "user_name")(body["user"])))]
+    verdict = verified(twin, write=False)
+    assert told(verdict) == {("renamed", "get_current_user", "$.body.user.username")}
+    assert (verdict.differences[0].fake, verdict.differences[0].live) == ("username", "user_name")
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_a_page_that_is_empty_is_not_taken_for_another_default(twin: Twin) -> None:
+    twin.plants = [Plant("", "export_dataset", "", well(fewer("comments", 0)))]
+    kinds = {kind for kind, route, _ in told(verified(twin)) if route == "export_dataset"}
+    assert kinds == {"removed"}
+
+
+@pytest.mark.usefixtures("without_limits")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_the_project_is_removed_whatever_happens(
     twin: Twin, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
@@ -464,8 +541,86 @@ def test_a_project_that_cannot_be_removed_is_told_by_its_name(twin: Twin) -> Non
         return Response(403, {}, b"") if fails else None
 
     twin.before = stuck
-    with pytest.raises(OSError, match=f"{PROJECT} could not be removed: 403. Remove it by hand"):
-        verified(twin)
+    lines: list[str] = []
+    verdict = verified(twin, tell=lines.append)
+    assert lines == [verdict.left] == [f"The project {PROJECT} could not be removed: 403. Remove it by hand."]
+    for show in (verify_reports.text, verify_reports.as_json, verify_reports.as_junit):
+        assert verdict.left in show(verdict)
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_a_project_that_appears_after_its_making_was_cancelled_is_removed_and_told(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Request] = []
+    lines: list[str] = []
+
+    def slow(asking: Live, request: Request) -> tuple[Response, bool]:
+        if request.method == "PUT":
+            made.append(request)
+            raise KeyboardInterrupt
+        return real(asking, request)
+
+    def passing(_: float) -> None:
+        if made:
+            twin.tenant.add_project(PROJECT)
+            made.clear()
+
+    real = Live.ask
+    monkeypatch.setattr(Live, "ask", slow)
+    with pytest.raises(KeyboardInterrupt):
+        verified(twin, sleep=passing, tell=lines.append)
+    assert lines == [f"Ends early: the project {PROJECT} is removed."]
+    assert PROJECT not in [project.name for project in twin.tenant.projects]
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_a_project_whose_making_was_cancelled_and_that_does_not_appear_is_told(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    real = Live.ask
+
+    def cut(asking: Live, request: Request) -> tuple[Response, bool]:
+        if request.method == "PUT":
+            raise KeyboardInterrupt
+        return real(asking, request)
+
+    monkeypatch.setattr(Live, "ask", cut)
+    with pytest.raises(KeyboardInterrupt):
+        verified(twin, tell=lines.append)
+    assert lines[-1].startswith(f"The project {PROJECT} may still appear")
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_a_project_is_told_whose_removal_is_interrupted(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    real = Live.ask
+
+    def impatient(asking: Live, request: Request) -> tuple[Response, bool]:
+        if request.path.endswith("/sync") or "force" in request.query:
+            raise KeyboardInterrupt
+        return real(asking, request)
+
+    monkeypatch.setattr(Live, "ask", impatient)
+    with pytest.raises(KeyboardInterrupt):
+        verified(twin, tell=lines.append)
+    assert lines[-1] == f"The project {PROJECT} may be left in the tenant. Remove it by hand."
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_a_project_whose_making_was_not_answered_is_not_written_in_and_removed(twin: Twin) -> None:
+    def lost(request: Request) -> Response | None:
+        if request.method != "PUT":
+            return None
+        twin.real(request)
+        return Response(502, {}, b"")
+
+    twin.before = lost
+    verdict = verified(twin)
+    assert {request.method for request in twin.writes()} == {"PUT", "DELETE"}
+    assert "all that writes: it was not answered whether a project was made" in verdict.skipped
+    assert PROJECT not in [project.name for project in twin.tenant.projects]
 
 
 @pytest.mark.usefixtures("without_limits")
@@ -527,7 +682,21 @@ def test_a_tenant_that_answers_nothing_is_given_up(twin: Twin) -> None:
     twin.before = lambda _: Response(503, {}, b"")
     with pytest.raises(OSError, match="answers no more"):
         verified(twin, write=False)
-    assert len(twin.seen) == 15
+    assert len(twin.seen) == live.TRIES
+
+
+@pytest.mark.usefixtures("without_limits")
+def test_waits_are_told_and_have_an_end(twin: Twin) -> None:
+    slept: list[float] = []
+    lines: list[str] = []
+    busy = Response(429, {"Retry-After": "86400"}, b"")
+    twin.before = lambda request: busy if len(twin.seen) > 1 else None
+    with pytest.raises(OSError, match="no patience left"):
+        verified(twin, write=False, sleep=slept.append, tell=lines.append)
+    assert slept == [live.LONGEST] * 5
+    assert sum(slept) == live.PATIENCE
+    assert lines[0] == "GET /api/v1/datasets: 429; it is asked again in 120 s"
+    assert len(lines) == 5
 
 
 @pytest.mark.usefixtures("without_limits")
@@ -599,11 +768,14 @@ def test_an_endpoint_that_would_give_the_token_away_is_refused(endpoint: str) ->
 @pytest.mark.usefixtures("without_limits")
 def test_a_token_that_the_tenant_repeats_is_told_nowhere(twin: Twin) -> None:
     token = twin.user.token
+    letters = "".join(f"\\u{ord(letter):04x}" for letter in token)
+    escaped = f'{{"projects": [{{"title": "{letters}", "{letters}": "{letters}"}}], "status": "ok"}}'.encode()
     repeats = another_header("Server-Timing", f"total;token={token}")
     twin.plants = [
         Plant("", "get_project", "", well(lambda body: body["project"].update({"title": 3, token: token}))),
         Plant("", "get_source", "", another_message(404, "404", f"{token} sees no")),
         Plant("", "list_sources", "", repeats),
+        Plant("", "list_projects", "", lambda _, response: response._replace(body=escaped)),
     ]
     verdict = verified(twin, write=False)
     assert len(verdict.differences) >= 3
@@ -653,6 +825,66 @@ def test_the_command_ends_with_two_where_something_was_not_answered(
     twin.before = lambda request: Response(503, {}, b"") if request.path.endswith("/model-tags") else None
     assert command.main(["verify", "--endpoint", twin.tenant.url]) == 2
     assert "Not compared: get_model_tags" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("quick")
+def test_nothing_is_asked_where_the_report_cannot_be_written(
+    twin: Twin, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REINFER_TOKEN", twin.user.token)
+    output = tmp_path / "missing" / "report"
+    assert command.main(["verify", "--endpoint", twin.tenant.url, "--output", str(output)]) == 2
+    assert "No such file" in capsys.readouterr().err
+    assert twin.seen == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_ends_with_two_where_nothing_is_answered_or_something_is_left(
+    twin: Twin, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REINFER_TOKEN", twin.user.token)
+    line = ["verify", "--endpoint", twin.tenant.url, "--output", str(tmp_path / "report")]
+    twin.before = lambda request: Response(403, {}, b"") if "force" in request.query else None
+    twin.plants = PLANTS[:1]
+    assert command.main([*line, "--write"]) == 2
+    assert "could not be removed: 403. Remove it by hand." in capsys.readouterr().err
+    assert "colour" in (tmp_path / "report").read_text()
+    (tmp_path / "report").unlink()
+    twin.before = lambda _: Response(503, {}, b"")
+    assert command.main(line) == 2
+    assert "answers no more" in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_the_command_says_that_it_is_interrupted_and_removes_the_project(
+    twin: Twin, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if not hasattr(signal, name):
+        pytest.skip("this system has no such signal")
+    monkeypatch.setenv("REINFER_TOKEN", twin.user.token)
+    sent: list[str] = []
+
+    def ending(request: Request) -> None:
+        if request.path.endswith("/sync") and not sent:
+            sent.append(name)
+            signal.raise_signal(getattr(signal, name))
+
+    asked = Live.ask
+
+    def ask(asking: Live, request: Request) -> tuple[Response, bool]:
+        ending(request)
+        return asked(asking, request)
+
+    monkeypatch.setattr(Live, "ask", ask)
+    before = signal.getsignal(getattr(signal, name))
+    assert command.main(["verify", "--endpoint", twin.tenant.url, "--write"]) == 130
+    assert signal.getsignal(getattr(signal, name)) == before
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("pytest-reinfer verify: Ends early: the project reinfer-verify-")
+    assert told[1:] == ["pytest-reinfer verify: interrupted"]
+    assert [project.name for project in twin.tenant.projects if project.name.startswith("reinfer-verify")] == []
 
 
 def test_the_command_without_a_token_says_where_it_looks(
