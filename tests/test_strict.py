@@ -170,16 +170,20 @@ def test_needs(reinfer):
 
 
 def test_a_deprecated_shape_fails_strictly(pytester: pytest.Pytester) -> None:
-    tests = """
+    path = contract.routes()["update_labelling"].path.format(
+        project="acme", dataset_name="support", comment_uid="{uid}"
+    )
+    tests = f"""
 def test_span(reinfer):
-    source = reinfer.add_source("acme/support")
-    entity = {"name": "policy", "formatted_value": "P-17", "spans": [], "span": {}}
-    comment = {"id": "01", "timestamp": "2024-01-01T00:00:00Z", "messages": [{"body": {"text": "P-17"}}],
-               "entities": [entity]}
-    ask(reinfer, "POST", "/api/v1/sources/acme/support/sync", {"comments": [comment]})
+    dataset = reinfer.add_dataset("acme/support", comments=1)
+    uid = reinfer.comments("acme/support")[0]["uid"]
+    entity = {{"name": "policy", "formatted_value": "P-17", "spans": [], "span": {{}}}}
+    ask(reinfer, "POST", f"{path}", {{"entities": {{"assigned": [entity], "dismissed": []}}}})
 """
+    run(pytester, tests).assert_outcomes(passed=1)
     result = run(pytester, tests, "--reinfer-strict")
-    assert "deprecated" in result.stdout.str() or result.parseoutcomes() == {"passed": 1}
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*.assigned[[]0[]].span: deprecated: expected *"])
 
 
 @pytest.mark.parametrize("value", ["'yes'", "None", "1.5"])
